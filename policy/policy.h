@@ -1,0 +1,510 @@
+/*
+ * policy.h: a Cedar policy engine (language 4.5, without schema).
+ *
+ * The engine answers one question: may this principal do this action on
+ * this resource, in this context?  It reads Cedar policies and entity data,
+ * compiles them into immutable objects, and decides requests from them.
+ *
+ *     policy_set_t     policies, templates and links; compiled, indexed
+ *     policy_store_t   entities: attributes, tags, parents
+ *     policy_arena_t   one request's values and results, in a fixed buffer
+ *
+ * LIFE.  A set or store is created, filled, finished; from then on nothing
+ * changes it, and any number of threads or forked processes may read it.
+ * Before it is finished it belongs to one thread.  Nothing is global: a
+ * dropped set leaves nothing behind, and sets and stores know nothing of
+ * one another.  Entities and requests are compared by content (through
+ * hashes made once), so a principal built with a token works with every set
+ * loaded before or after it.
+ *
+ * MEMORY.  A set or store takes chunks from its policy_memory_t and returns
+ * them all in its destroy function (or the caller drops the pool behind the
+ * callbacks).  policy_authorize() calls no allocator; it uses the arena.
+ *
+ * RESULTS.  Functions return a status; the result goes to the last
+ * parameter but for the error description, which may be NULL.  After a
+ * failed set or store function the object may only be destroyed.
+ *
+ * THREE OUTCOMES stay apart: a policy that is false, a policy whose
+ * evaluation failed (Cedar skips it and reports it in the result), and an
+ * engine fault (status other than POLICY_OK; the decision is then always
+ * POLICY_DENY, because what was not evaluated could have been a forbid).
+ *
+ * TEXT is UTF-8 by pointer and length and need not end in NUL.
+ */
+
+#ifndef POLICY_H
+#define POLICY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+
+#define POLICY_VERSION       "0.1.0"
+#define POLICY_LANGUAGE      "4.5"
+
+/* Limits.  Beyond them a function returns POLICY_LIMIT. */
+
+#define POLICY_MAX_TEXT      (16u << 20)  /* bytes of one text or JSON */
+#define POLICY_MAX_NESTING   100    /* brackets, ifs, JSON levels */
+#define POLICY_MAX_DEPTH     500    /* of one expression, with .a.b.c */
+#define POLICY_MAX_POLICIES  1000000     /* of one set, links included */
+#define POLICY_MAX_ENTITIES  1000000     /* of one store */
+#define POLICY_MAX_ANCESTORS 10000       /* of one entity, all levels */
+#define POLICY_MAX_STORES    8           /* of one request */
+#define POLICY_MAX_SETS      8           /* of one request */
+#define POLICY_MAX_WORK      1000000     /* default budget of a decision */
+#define POLICY_SCRATCH       65536       /* advised arena size, bytes */
+
+
+typedef enum {
+    POLICY_OK = 0,
+    POLICY_NO_MEMORY,     /* the alloc callback returned NULL */
+    POLICY_SYNTAX,        /* text is not Cedar, or not JSON */
+    POLICY_INVALID,       /* well formed, but refused; see the message */
+    POLICY_DUPLICATE,     /* policy id, entity, key or annotation */
+    POLICY_CYCLE,         /* an entity is its own ancestor */
+    POLICY_NOT_FOUND,
+    POLICY_LIMIT,         /* one of the limits above, or a full arena */
+    POLICY_MISUSE         /* wrong argument or wrong order of calls */
+} policy_status_t;
+
+
+/* A name for logs: "ok", "syntax", "limit", ...  Never NULL. */
+const char *policy_status_name(policy_status_t status);
+
+
+typedef struct {
+    const char  *data;
+    size_t       len;
+} policy_str_t;
+
+#define POLICY_STR(literal)  ((policy_str_t) { literal, sizeof(literal) - 1 })
+
+
+/*
+ * Where an operation failed.  line and column start at 1 (0: no place);
+ * column counts characters; offset counts bytes from 0.  file is the name
+ * given by the caller, cut to fit.  message is a sentence without position
+ * and without newline, always NUL terminated.
+ */
+typedef struct {
+    policy_status_t  status;
+    uint32_t         line;
+    uint32_t         column;
+    uint32_t         offset;
+    char             file[128];
+    char             message[256];
+} policy_error_t;
+
+
+/*
+ * Chunk memory.  alloc returns size bytes aligned for any type, or NULL.
+ * free may be NULL when the caller drops everything at once (a pool).  The
+ * structure is copied; data must outlive the objects made with it.
+ */
+typedef struct {
+    void  *(*alloc)(void *data, size_t size);
+    void   (*free)(void *data, void *chunk, size_t size);
+    void    *data;
+} policy_memory_t;
+
+
+/* Arenas */
+
+/*
+ * A fixed buffer from which one request's values and results are cut.  The
+ * arena lives in the buffer (about 100 bytes of it) and is valid as long as
+ * the buffer is.  Values put into it borrow what they are given: names,
+ * strings and uids must outlive the arena's use.
+ */
+typedef struct policy_arena_s  policy_arena_t;
+
+/* buffer: aligned to 8 bytes; NULL is returned when size is too small. */
+policy_arena_t *policy_arena_init(void *buffer, size_t size);
+
+/* Forgets all values and results in the arena, in constant time. */
+void policy_arena_reset(policy_arena_t *arena);
+
+/*
+ * Position in the arena, and return to it: what is built before a mark
+ * (say, a context) can serve several decisions.
+ */
+size_t policy_arena_mark(const policy_arena_t *arena);
+void policy_arena_release(policy_arena_t *arena, size_t mark);
+
+
+/* Entity uids */
+
+/*
+ * The name of an entity.  The members are private; the strings are
+ * borrowed.  Build it once per token, location or agent, and reuse it.
+ */
+typedef struct {
+    uint64_t     hash;
+    uint64_t     type_hash;
+    const char  *type;
+    const char  *id;
+    uint32_t     type_len;
+    uint32_t     id_len;
+} policy_uid_t;
+
+/*
+ * type is a path as Cedar writes it: "User", "Acme::User".  id is any
+ * string.  POLICY_INVALID when type is no path.
+ */
+policy_status_t policy_uid_init(policy_uid_t *uid, policy_str_t type,
+    policy_str_t id);
+
+/* Cedar syntax, User::"alice"; what it unescapes is kept in the arena. */
+policy_status_t policy_uid_parse(policy_arena_t *arena, policy_str_t text,
+    policy_uid_t *uid, policy_error_t *error);
+
+int policy_uid_equal(const policy_uid_t *a, const policy_uid_t *b);
+
+/*
+ * Writes the uid in Cedar syntax, at most size bytes with the closing NUL,
+ * and returns the length it would have needed without NUL (as snprintf).
+ */
+size_t policy_uid_print(const policy_uid_t *uid, char *buffer, size_t size);
+
+
+/* Values */
+
+/*
+ * A Cedar value, 16 bytes, passed by value.  The members are private.  A
+ * zeroed value is "none" and refused wherever a value is wanted, but for
+ * the context of a request, where it means the empty record.
+ */
+typedef struct {
+    uint8_t   kind;
+    uint8_t   flag;
+    uint16_t  depth;
+    uint32_t  len;
+    union {
+        int64_t      i;
+        const void  *p;
+    } u;
+} policy_value_t;
+
+policy_value_t policy_bool(int b);
+policy_value_t policy_long(int64_t i);
+policy_value_t policy_decimal(int64_t ten_thousandths);
+policy_value_t policy_datetime(int64_t ms_since_1970);
+policy_value_t policy_duration(int64_t ms);
+
+/*
+ * Strings longer than POLICY_MAX_TEXT give a none value, which setters
+ * refuse.  UTF-8 is not checked: strings compare by bytes, and "like" takes
+ * a stray byte for one character.
+ */
+policy_value_t policy_string(const char *data, size_t len);
+policy_value_t policy_entity(const policy_uid_t *uid);
+
+/* addr: 4 or 16 bytes in network order, borrowed if 16; prefix in bits. */
+policy_status_t policy_ip(const uint8_t *addr, size_t len, unsigned prefix,
+    policy_value_t *value);
+
+/*
+ * A set of n values, duplicates dropped; of n strings.  The elements are
+ * copied into the arena, what they point to is borrowed.
+ */
+policy_status_t policy_values(policy_arena_t *arena,
+    const policy_value_t *values, size_t n, policy_value_t *value);
+policy_status_t policy_strings(policy_arena_t *arena,
+    const policy_str_t *strings, size_t n, policy_value_t *value);
+
+/*
+ * A value from JSON in Cedar's entity format (booleans, integers, strings,
+ * arrays, objects, __entity, __extn; neither null nor floats).  Unescaped
+ * text is kept in the arena, the rest is borrowed from text.
+ */
+policy_status_t policy_json(policy_arena_t *arena, policy_str_t text,
+    policy_value_t *value, policy_error_t *error);
+
+/* The same for a context: an object, and no escape at the top. */
+policy_status_t policy_json_context(policy_arena_t *arena, policy_str_t text,
+    policy_value_t *value, policy_error_t *error);
+
+/*
+ * A record under construction: begin, set each name once, end.  Records may
+ * be built side by side.  POLICY_DUPLICATE comes from end.
+ */
+typedef struct policy_record_s  policy_record_t;
+
+policy_status_t policy_record_begin(policy_arena_t *arena,
+    policy_record_t **record);
+policy_status_t policy_record_set(policy_record_t *record, policy_str_t name,
+    policy_value_t value);
+policy_status_t policy_record_end(policy_record_t *record,
+    policy_value_t *value);
+
+
+/* Entity stores */
+
+typedef struct policy_store_s   policy_store_t;
+typedef struct policy_entry_s   policy_entry_t;
+
+policy_status_t policy_store_create(const policy_memory_t *memory,
+    policy_store_t **store);
+
+/*
+ * Adds the entities of a JSON array [{"uid","attrs","parents","tags"}].
+ * Text and file name are copied as far as needed.
+ */
+policy_status_t policy_store_json(policy_store_t *store, policy_str_t file,
+    policy_str_t text, policy_error_t *error);
+
+/*
+ * Adds one entity.  A store copies names, strings and uids it is given.
+ * The entry is valid until the store is finished.  Stating an entity twice
+ * is fine when both statements are equal, else finish returns
+ * POLICY_DUPLICATE.
+ */
+policy_status_t policy_store_add(policy_store_t *store,
+    const policy_uid_t *uid, policy_entry_t **entry);
+policy_status_t policy_entry_attr(policy_entry_t *entry, policy_str_t name,
+    policy_value_t value);
+policy_status_t policy_entry_tag(policy_entry_t *entry, policy_str_t name,
+    policy_value_t value);
+policy_status_t policy_entry_parent(policy_entry_t *entry,
+    const policy_uid_t *parent);
+
+/*
+ * An arena whose memory is the store's, for policy_values(), policy_json()
+ * and records that become attributes.  Not to be reset or released.
+ */
+policy_arena_t *policy_store_arena(policy_store_t *store);
+
+/* Computes ancestors, refuses cycles; the store is immutable afterwards. */
+policy_status_t policy_store_finish(policy_store_t *store,
+    policy_error_t *error);
+
+void policy_store_destroy(policy_store_t *store);
+
+size_t policy_store_count(const policy_store_t *store);
+
+/* Bytes taken from the memory callbacks and not returned. */
+size_t policy_store_memory(const policy_store_t *store);
+
+
+/* Policy sets */
+
+typedef struct policy_set_s     policy_set_t;
+
+typedef struct {
+    policy_str_t  id_prefix;      /* put before every id; copied */
+    int           id_annotation;  /* @id("x") replaces policyN by x */
+} policy_set_options_t;
+
+/* options may be NULL: no prefix, ids are policyN only. */
+policy_status_t policy_set_create(const policy_memory_t *memory,
+    const policy_set_options_t *options, policy_set_t **set);
+
+/*
+ * Adds the policies and templates of one text.  May be called for several
+ * files; positions count on from file to file (policy0, policy1, ...).
+ * Text is not kept.
+ */
+policy_status_t policy_set_add(policy_set_t *set, policy_str_t file,
+    policy_str_t text, policy_error_t *error);
+
+/*
+ * Links a template.  principal and resource fill its slots: NULL for a slot
+ * the template does not have, never for one it has.  Ids are used as given:
+ * template_id with, link_id without the set's prefix.
+ */
+policy_status_t policy_set_link(policy_set_t *set, policy_str_t template_id,
+    policy_str_t link_id, const policy_uid_t *principal,
+    const policy_uid_t *resource, policy_error_t *error);
+
+/* [{"template_id","link_id","args":{"?principal":"User::\"a\""}}] */
+policy_status_t policy_set_link_json(policy_set_t *set, policy_str_t file,
+    policy_str_t text, policy_error_t *error);
+
+/* Refuses equal ids, builds the index; the set is immutable afterwards. */
+policy_status_t policy_set_finish(policy_set_t *set, policy_error_t *error);
+
+void policy_set_destroy(policy_set_t *set);
+
+/* Policies of the set: static, templates, links, in order of addition. */
+size_t policy_set_count(const policy_set_t *set);
+
+size_t policy_set_memory(const policy_set_t *set);
+
+
+typedef enum {
+    POLICY_PERMIT = 0,
+    POLICY_FORBID
+} policy_effect_t;
+
+typedef struct {
+    policy_str_t     id;
+    policy_str_t     file;          /* of a link: of its template */
+    uint32_t         line;          /* where the effect word or @ stands */
+    uint32_t         column;
+    policy_effect_t  effect;
+    int              is_template;
+    policy_str_t     template_id;   /* of a link, else empty */
+    size_t           annotations;   /* how many */
+} policy_info_t;
+
+/* Strings live as long as the set. */
+policy_status_t policy_set_info(const policy_set_t *set, size_t index,
+    policy_info_t *info);
+
+/* POLICY_NOT_FOUND when no policy has the id. */
+policy_status_t policy_set_find(const policy_set_t *set, policy_str_t id,
+    size_t *index);
+
+/* Value of the annotation; a link has those of its template. */
+policy_status_t policy_annotation(const policy_set_t *set, size_t index,
+    policy_str_t name, policy_str_t *value);
+
+/* The n-th annotation, from 0, in the order of the text. */
+policy_status_t policy_annotation_at(const policy_set_t *set, size_t index,
+    size_t n, policy_str_t *name, policy_str_t *value);
+
+
+/* What the policies of a set look at, so that only that need be supplied. */
+
+typedef enum {
+    POLICY_PRINCIPAL = 0,
+    POLICY_ACTION,
+    POLICY_RESOURCE,
+    POLICY_CONTEXT,
+    POLICY_OTHER            /* an entity or record reached otherwise, which
+                               may turn out to be one of the above */
+} policy_variable_t;
+
+typedef enum {
+    POLICY_USE_ATTR = 0,    /* attribute or context key `name` */
+    POLICY_USE_TAG,         /* tag `name` */
+    POLICY_USE_ANY_TAG,     /* a tag whose name is computed */
+    POLICY_USE_WHOLE        /* the context as a value: every key matters */
+} policy_use_kind_t;
+
+typedef struct {
+    policy_variable_t  variable;
+    policy_use_kind_t  kind;
+    policy_str_t       name;
+} policy_use_t;
+
+/* Sorted, without duplicates; lives as long as the (finished) set. */
+policy_status_t policy_set_uses(const policy_set_t *set,
+    const policy_use_t **uses, size_t *n);
+
+/*
+ * Whether the set looks at the attribute (tag) of the variable, directly or
+ * possibly by another way.
+ */
+int policy_set_uses_attr(const policy_set_t *set, policy_variable_t variable,
+    policy_str_t name);
+int policy_set_uses_tag(const policy_set_t *set, policy_variable_t variable,
+    policy_str_t name);
+
+
+/* Decisions */
+
+#define POLICY_FULL_SCAN  1u  /* evaluate all policies, not by the index */
+
+/*
+ * Stores are layers: an entity is looked up in their order, and the first
+ * that has it gives its attributes, tags and parents.  Ancestors go on in
+ * the other stores where a store has no record of a parent.  Sets are
+ * evaluated as if they were one; ids may repeat between them.
+ *
+ * All pointers are borrowed for the call; the result borrows from them and
+ * from the arena.
+ */
+typedef struct {
+    const policy_uid_t            *principal;
+    const policy_uid_t            *action;
+    const policy_uid_t            *resource;
+    policy_value_t                 context;    /* record, or none for {} */
+    const policy_store_t *const   *stores;
+    size_t                         nstores;    /* may be 0 */
+    const policy_set_t *const     *sets;
+    size_t                         nsets;      /* may be 0: denies */
+    uint32_t                       flags;
+    uint32_t                       work;       /* 0: POLICY_MAX_WORK */
+} policy_request_t;
+
+typedef enum {
+    POLICY_DENY = 0,
+    POLICY_ALLOW
+} policy_decision_t;
+
+typedef struct {
+    const policy_set_t  *set;
+    size_t               index;     /* for policy_set_info() */
+} policy_ref_t;
+
+typedef enum {
+    POLICY_ERROR_TYPE = 1,
+    POLICY_ERROR_ATTR,
+    POLICY_ERROR_TAG,
+    POLICY_ERROR_ENTITY,
+    POLICY_ERROR_OVERFLOW,
+    POLICY_ERROR_EXTENSION,
+    POLICY_ERROR_ARITY,
+    POLICY_ERROR_LIMIT
+} policy_error_kind_t;
+
+/* "type", "attr", "tag", "entity", "overflow", "extension", ... */
+const char *policy_error_kind_name(policy_error_kind_t kind);
+
+/* An evaluation error.  The members after kind are private. */
+typedef struct {
+    policy_ref_t         policy;
+    policy_error_kind_t  kind;
+    uint32_t             offset;
+    uint8_t              detail;
+    uint8_t              got;
+    uint16_t             want;
+    policy_str_t         name;
+    const policy_uid_t  *uid;
+} policy_eval_error_t;
+
+/*
+ * Renders the message (no position, no newline), at most size bytes with
+ * NUL; returns the length it would have needed, as snprintf.
+ */
+size_t policy_eval_error_print(const policy_eval_error_t *error,
+    char *buffer, size_t size);
+
+/* File, line and column of the failing expression. */
+void policy_eval_error_place(const policy_eval_error_t *error,
+    policy_str_t *file, uint32_t *line, uint32_t *column);
+
+typedef struct {
+    policy_decision_t           decision;
+    const policy_ref_t         *reasons;     /* determining policies, in */
+    size_t                      nreasons;    /*   order of set and index */
+    const policy_eval_error_t  *errors;      /* one per failed policy */
+    size_t                      nerrors;
+    const char                 *limit;       /* with POLICY_LIMIT: which;
+                                                else NULL */
+    uint32_t                    evaluated;   /* policies looked at */
+    uint32_t                    work;        /* spent of the budget */
+} policy_result_t;
+
+/*
+ * Decides.  POLICY_OK: the decision stands.  POLICY_LIMIT: the arena or the
+ * work budget did not suffice; the decision is POLICY_DENY and must be
+ * enforced as such.  POLICY_MISUSE: bad arguments; POLICY_DENY as well.
+ * Takes no locks, allocates nothing, makes no system call.
+ */
+policy_status_t policy_authorize(const policy_request_t *request,
+    policy_arena_t *arena, policy_result_t *result);
+
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* POLICY_H */
