@@ -1,0 +1,106 @@
+/*
+ * Verified tokens of one worker, so that a repeated token costs a hash and a
+ * comparison.  Keyed by a universal hash under a random key, compared in
+ * full, bounded in entries and bytes, least recently used out first; every
+ * operation but tenant_cache_drop_if() is O(1).
+ *
+ * For one thread.  Tokens are secrets: they are wiped when they leave.
+ */
+
+#ifndef TENANT_CACHE_H
+#define TENANT_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tenant_str.h"
+
+
+#define TENANT_CACHE_TOKEN_MAX  16384       /* bytes; longer is not kept */
+
+
+typedef struct tenant_cache_s  tenant_cache_t;
+
+
+typedef struct {
+    size_t   max_entries;           /* 1 to 16,777,216 */
+    size_t   max_bytes;             /* tokens, entries and value_size */
+
+    /* Called once for each value that leaves the cache; may be NULL. */
+    void   (*release)(void *value, void *data);
+    void    *data;
+} tenant_cache_conf_t;
+
+
+typedef struct {
+    uint64_t  hits;
+    uint64_t  misses;               /* expired ones included */
+    uint64_t  expired;
+    uint64_t  evictions;            /* pushed out by a newer entry */
+    uint64_t  dropped;              /* by tenant_cache_drop_if() */
+    size_t    entries;
+    size_t    bytes;
+} tenant_cache_stats_t;
+
+
+typedef enum {
+    TENANT_CACHE_OK = 0,
+    TENANT_CACHE_TOO_LARGE,         /* over TENANT_CACHE_TOKEN_MAX or
+                                       max_bytes by itself */
+    TENANT_CACHE_STALE,             /* expires is not after now */
+    TENANT_CACHE_NO_MEMORY
+} tenant_cache_status_t;
+
+
+/*
+ * A new, empty cache, or NULL: no memory, no random bytes, or conf out of
+ * range.  conf is copied.  Call it in the worker: a key made before fork()
+ * would be shared.
+ */
+tenant_cache_t *tenant_cache_create(const tenant_cache_conf_t *conf);
+
+/* Releases every value; NULL is allowed. */
+void tenant_cache_destroy(tenant_cache_t *cache);
+
+
+/*
+ * The value kept for exactly this token, or NULL.  now in seconds; an entry
+ * is used only while now < expires, and leaves when found to be older.  The
+ * pointer is the cache's: valid until the next call that may remove entries,
+ * so take a reference of your own to keep it longer.
+ */
+void *tenant_cache_find(tenant_cache_t *cache, const char *token, size_t len,
+    int64_t now);
+
+
+/*
+ * Keeps value for token until expires, replacing an entry of the same token.
+ * value_size: bytes that the value itself takes, for max_bytes.
+ *
+ * OK: the cache owns value and will release it.  Otherwise value is still
+ * the caller's and the cache is unchanged.
+ */
+tenant_cache_status_t tenant_cache_insert(tenant_cache_t *cache,
+    const char *token, size_t len, void *value, size_t value_size,
+    int64_t expires, int64_t now);
+
+
+/*
+ * Drops the entries whose value pred() answers true for (a key or issuer
+ * gone, a tenant changed) and returns their number.  O(entries).  pred must
+ * not call the cache.
+ */
+size_t tenant_cache_drop_if(tenant_cache_t *cache,
+    bool (*pred)(const void *value, void *data), void *data);
+
+
+void tenant_cache_stats(const tenant_cache_t *cache,
+    tenant_cache_stats_t *stats);
+
+
+/* Bytes that one entry takes for a token of len bytes, without its value. */
+size_t tenant_cache_entry_size(size_t len);
+
+
+#endif /* TENANT_CACHE_H */

@@ -1,0 +1,70 @@
+/*
+ * Where in a claims set a value stands.  Providers use names that look like
+ * paths (https://x/roles, cognito:groups, app.tenant), so a top-level member
+ * of exactly that name always wins over the path reading.
+ */
+
+#ifndef TENANT_CLAIM_PATH_H
+#define TENANT_CLAIM_PATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
+
+#include "tenant_str.h"
+
+
+#define TENANT_CLAIM_PATH_MAX  256  /* bytes */
+
+
+/*
+ * Whether text can be a path: 1 to TENANT_CLAIM_PATH_MAX bytes, no control
+ * characters, and as a JSON pointer (leading "/") no "~" but in "~0", "~1".
+ */
+bool tenant_claim_path_valid(tenant_str_t path);
+
+/*
+ * Finds, in this order:
+ *   1. the top-level member named path;
+ *   2. if path starts with "/": what it points to, RFC 6901, array indexes
+ *      included;
+ *   3. otherwise, if it has dots: the member reached by its parts.
+ *
+ * Returns a value borrowed from claims, or NULL.  Takes no memory.
+ */
+const json_t *tenant_claim_find(const json_t *claims, tenant_str_t path);
+
+
+/* The bytes of a JSON string, borrowed; data NULL if value is no string. */
+tenant_str_t tenant_claim_string(const json_t *value);
+
+
+/*
+ * Walks the texts of a value: a string is one text, or with words set its
+ * space-separated words (the "scope" form, RFC 8693 section 4.2); an array
+ * gives its strings.
+ */
+typedef struct {
+    const json_t  *value;
+    size_t         pos;
+    bool           words;
+} tenant_claim_texts_t;
+
+/* False if value is neither a string nor an array of nothing but strings. */
+bool tenant_claim_texts(tenant_claim_texts_t *texts, const json_t *value,
+    bool words);
+
+/* The next text, borrowed from value; false at the end. */
+bool tenant_claim_texts_next(tenant_claim_texts_t *texts, tenant_str_t *text);
+
+
+/*
+ * Shell-like match of the whole of text: "*" is any run of bytes, "?" one
+ * byte, a backslash takes the next byte literally.  At most pattern times
+ * text steps, no recursion.
+ */
+bool tenant_claim_glob(tenant_str_t pattern, tenant_str_t text);
+
+
+#endif /* TENANT_CLAIM_PATH_H */
