@@ -1,0 +1,793 @@
+package Test::Nginx::Socket;
+
+# A runner for suites in the format of CPAN's Test::Nginx::Socket, for
+# machines that lack it.  Sections and counts of assertions are the documented
+# ones, so that a suite runs unchanged under either; README.md beside this
+# tree lists what differs.
+
+use strict;
+use warnings;
+
+use Carp ();
+use Cwd ();
+use File::Basename ();
+use File::Path ();
+use List::Util ();
+use POSIX ();
+use Test::More import => [qw(pass fail is isnt like unlike skip diag)];
+use Time::HiRes qw(sleep time);
+
+use Tenant::HTTP ();
+use Tenant::Server ();
+use Test::Nginx::Request ();
+
+require Test::Base;
+our @ISA = ('Test::Base');
+
+our @EXPORT = qw(
+    run_tests repeat_each no_shuffle no_long_string no_root_location
+    log_level master_on master_off master_process_enabled workers
+    worker_connections server_root html_dir server_port
+    server_port_for_client server_addr server_name timeout env_to_nginx
+    config_preamble add_block_preprocessor add_cleanup_handler
+    add_response_body_check check_accum_error_log bail_out is_str
+);
+
+# Sections of the real one that this runner does not have.  Ignoring one would
+# let a test pass for the wrong reason.
+my %Unsupported = map { $_ => 1 } qw(
+    access_log_file charset curl curl_error curl_options curl_protocol
+    error_log_file http09 http2 http3 init no_shutdown_error_log
+    reload_fails request_eval response_body_eval response_body_filters
+    server_addr_for_client shutdown_error_log skip_eval skip_nginx2
+    skip_openssl skip_slave stap stap_out stap_out_like stap_out_unlike
+    tcp_listen tcp_no_close tcp_query tcp_query_len tcp_reply
+    tcp_reply_delay tcp_shutdown tcp_shutdown_delay todo todo_nginx
+    udp_listen udp_query udp_reply udp_reply_delay
+);
+
+my %Set = (
+    repeat_each  => 1,
+    shuffle      => !$ENV{TEST_NGINX_NO_SHUFFLE},
+    root         => 1,
+    log_level    => $ENV{TEST_NGINX_LOG_LEVEL} || 'debug',
+    master       => $ENV{TEST_NGINX_MASTER_PROCESS} || 'off',
+    workers      => 1,
+    connections  => 64,
+    addr         => '127.0.0.1',
+    name         => 'localhost',
+    timeout      => $ENV{TEST_NGINX_TIMEOUT} || 3,
+    preamble     => '',
+    accumulate   => $ENV{TEST_NGINX_CHECK_ACCUM_ERR_LOG},
+    env          => [],
+    preprocess   => [],
+    cleanup      => [],
+    body_checks  => [],
+);
+
+# Nobody else's directory and port unless the environment names them.
+my $OwnRoot = !$ENV{TEST_NGINX_SERVROOT};
+my $Root = $ENV{TEST_NGINX_SERVROOT} || Tenant::Server::build_dir() . '/t/'
+           . File::Basename::basename($0, '.t') . ".$$";
+$Root = Cwd::cwd() . "/$Root" unless $Root =~ m{^/};
+
+my $Port = $ENV{TEST_NGINX_SERVER_PORT} || $ENV{TEST_NGINX_PORT}
+           || Tenant::Server::free_port();
+
+$ENV{TEST_NGINX_SERVER_ROOT} = $Root;
+$ENV{TEST_NGINX_SERVER_PORT} = $Port;
+$ENV{TEST_NGINX_HTML_DIR} //= "$Root/html";
+
+# How long a log line may take after the connection has closed, in seconds.
+my $SETTLE = 0.015;
+my $LOG_WAIT = 0.3;
+
+my $Server;        # the nginx of the block under test
+my $LogSeen;       # bytes of its error log checked already
+my $PrevConfig;    # a block without config runs with the one before
+my $Version;
+my $Pid = $$;
+
+
+# Reads a setting, or writes it when given a value.
+sub setting
+{
+    my $key = shift;
+
+    $Set{$key} = shift if @_;
+    return $Set{$key};
+}
+
+
+sub repeat_each (@) { return setting('repeat_each', @_) }
+sub log_level (@) { return setting('log_level', @_) }
+sub workers (@) { return setting('workers', @_) }
+sub worker_connections (@) { return setting('connections', @_) }
+sub server_addr (@) { return setting('addr', @_) }
+sub server_name (@) { return setting('name', @_) }
+sub timeout (@) { return setting('timeout', @_) }
+sub config_preamble ($) { return setting('preamble', @_) }
+sub no_shuffle () { return setting('shuffle', 0) }
+sub no_root_location () { return setting('root', 0) }
+sub check_accum_error_log () { return setting('accumulate', 1) }
+sub master_on () { return setting('master', 'on') }
+sub master_off () { return setting('master', 'off') }
+
+# differences are always shown as plain text
+sub no_long_string () { }
+
+sub server_root () { return $Root }
+sub html_dir () { return "$Root/html" }
+
+
+sub server_port (@)
+{
+    $Port = $ENV{TEST_NGINX_SERVER_PORT} = shift if @_;
+    return $Port;
+}
+
+
+sub server_port_for_client (@)
+{
+    Carp::croak 'server_port_for_client is read-only here' if @_;
+    return $Port;
+}
+
+
+sub master_process_enabled (@)
+{
+    return setting('master', @_ ? ($_[0] ? 'on' : 'off') : ());
+}
+
+
+sub env_to_nginx (@)
+{
+    for my $name (@_) {
+        Carp::croak "env_to_nginx: bad name $name"
+            unless $name =~ /^[A-Za-z_][^\n]*\z/;
+    }
+
+    push @{ $Set{env} }, @_;
+}
+
+
+# The one added last runs first.
+sub add_block_preprocessor (&) { unshift @{ $Set{preprocess} }, shift }
+sub add_cleanup_handler ($) { unshift @{ $Set{cleanup} }, shift }
+sub add_response_body_check ($) { push @{ $Set{body_checks} }, shift }
+
+
+sub is_str (@)
+{
+    my ($got, $expected, $name) = @_;
+
+    return like($got, $expected, $name) if ref $expected eq 'Regexp';
+    return is($got, $expected, $name);
+}
+
+
+sub bail_out (@)
+{
+    $Server->stop('TERM') if $Server;
+    Test::More->builder->BAIL_OUT(join '', @_);
+}
+
+
+sub run_tests ()
+{
+    my @blocks = Test::Base::blocks();
+
+    @blocks = List::Util::shuffle(@blocks) if $Set{shuffle};
+
+    for my $block (@blocks) {
+        for my $hook (@{ $Set{preprocess} }) {
+            $hook->($block);
+        }
+
+        run_block($block);
+    }
+
+    $_->() for splice @{ $Set{cleanup} };
+    remove_root() if Test::More->builder->is_passing;
+}
+
+
+sub remove_root
+{
+    return if !$OwnRoot || $ENV{TEST_NGINX_NO_CLEAN};
+
+    File::Path::remove_tree($Root);
+}
+
+
+sub run_block
+{
+    my ($block) = @_;
+    my $name = $block->name;
+
+    return if defined $block->SKIP;
+    refuse_unsupported($block);
+
+    my $skip = skip_reason($block);
+
+    if ($skip) {
+        for (1 .. $Set{repeat_each}) {
+            SKIP: { skip "$name - $skip->[1]", $skip->[0]; }
+        }
+        return;
+    }
+
+    write_tree($block);
+    return must_die($block) if defined $block->must_die;
+
+    if (!$Server->start) {
+        diag $Server->log_text('stderr.log'), $Server->error_log;
+        bail_out("$name - nginx does not start");
+    }
+
+    $LogSeen = 0;
+
+    for my $round (1 .. $Set{repeat_each}) {
+        write_user_files($block) if $round > 1;
+        run_requests($block, $round - 1);
+    }
+
+    $Server->stop
+        or fail("$name - nginx does not stop");
+
+    check_faults($block);
+}
+
+
+sub refuse_unsupported
+{
+    my ($block) = @_;
+
+    for my $section (grep { exists $block->{$_} } sort keys %Unsupported) {
+        bail_out($block->name . " - section $section is not supported");
+    }
+}
+
+
+# skip_nginx: "N: OP VERSION: reason", N assertions are skipped a round.
+sub skip_reason
+{
+    my ($block) = @_;
+    my $spec = $block->skip_nginx // return undef;
+
+    $spec =~ /^\s*(\d+)\s*:\s*([<>]=?)\s*(\d+(?:\.\d+){2})
+              (?:\s*:\s*(.*?))?\s*$/xs
+        or bail_out(scalar($block->name), " - bad skip_nginx: $spec");
+
+    my ($count, $op, $wanted, $reason) = ($1, $2, $3, $4);
+    my $order = compare_versions(nginx_version(), $wanted);
+    my $hit = $op eq '<'  ? $order < 0 : $op eq '>'  ? $order > 0
+            : $op eq '<=' ? $order <= 0 : $order >= 0;
+
+    return $hit ? [$count, $reason || "nginx version $op $wanted"] : undef;
+}
+
+
+sub nginx_version
+{
+    my $binary = $ENV{TEST_NGINX_BINARY} || 'nginx';
+
+    return $Version //= do {
+        Tenant::Server::nginx_version_text($binary) =~ m{/(\d+\.\d+\.\d+)}
+            or bail_out("$binary -V names no version");
+        $1;
+    };
+}
+
+
+sub compare_versions
+{
+    my ($left, $right) = map { sprintf '%03d%03d%03d', split /\./ } @_;
+
+    return $left cmp $right;
+}
+
+
+sub write_tree
+{
+    my ($block) = @_;
+
+    $Server = Tenant::Server->new(
+        prefix  => $Root, port => $Port, conf => '',
+        timeout => List::Util::max(timeout(), 10),
+    );
+
+    $Server->prepare;
+    %Test::Nginx::Request::RandPorts = ();
+    write_file("$Root/html/index.html", "<html><head><title>It works!</title>"
+               . "</head><body>It works!</body></html>");
+    my $conf = nginx_conf($block);
+    write_user_files($block);
+    $Server->{conf} = $conf;
+}
+
+
+sub write_file
+{
+    my ($path, $text) = @_;
+
+    File::Path::make_path(File::Basename::dirname($path));
+    open my $out, '>:raw', $path or bail_out("$path: $!");
+    print {$out} $text;
+    close $out or bail_out("$path: $!");
+}
+
+
+sub expand
+{
+    my ($block, $text) = @_;
+    my $result = eval { Test::Nginx::Request::expand($text // '') };
+
+    bail_out(scalar($block->name), " - $@") if $@;
+    return $result;
+}
+
+
+sub nginx_conf
+{
+    my ($block) = @_;
+    my $name = $block->name;
+    my $config = $block->config // $PrevConfig
+                 // bail_out("$name - no config, and no block before it");
+    my $server_name = $block->server_name // $Set{name};
+    my $level = $block->log_level || $Set{log_level};
+
+    $PrevConfig = $config;
+    $server_name =~ s/(['\\])/\\$1/g;
+
+    my $http = expand($block, $block->http_config);
+    my $main = expand($block, $block->main_config);
+    my $post = expand($block, $block->post_main_config);
+    $config = expand($block, $config);
+
+    my $temp = $Server->temp_paths($http);
+    my $load = join '', map { "load_module $_;\n" }
+                        split ' ', $ENV{TEST_NGINX_LOAD_MODULES} // '';
+    my $env = join '', map { /\s/ ? "env '$_';\n" : "env $_;\n" }
+                       @{ $Set{env} };
+    # as root: workers must reach files below a directory of root's
+    my $user = $> == 0 ? 'user root;' : '';
+    my $root = $Set{root} ? "location / {\nroot $Root/html;\n"
+                            . "index index.html index.htm;\n}" : '';
+
+    return <<"CONF";
+worker_processes $Set{workers};
+master_process $Set{master};
+error_log $Root/logs/error.log $level;
+env ASAN_OPTIONS;
+env LSAN_OPTIONS;
+env UBSAN_OPTIONS;
+$env$user
+$load
+$main
+
+http {
+    access_log $Root/logs/access.log;
+    default_type text/plain;
+    keepalive_timeout 68;
+$temp
+$http
+
+    server {
+        listen $Set{addr}:$Port;
+        server_name '$server_name';
+        client_max_body_size 30M;
+
+$Set{preamble}
+$config
+$root
+    }
+}
+
+$post
+
+events {
+    accept_mutex off;
+    worker_connections $Set{connections};
+}
+CONF
+}
+
+
+sub write_user_files
+{
+    my ($block) = @_;
+    my $files = eval { Test::Nginx::Request::user_files($block->user_files) };
+
+    bail_out(scalar($block->name), " - $@") if $@;
+
+    for my $file (@$files) {
+        my ($name, $body, $date) = @$file;
+        my $path = $name =~ m{^/} ? $name : "$Root/html/$name";
+
+        write_file($path, expand($block, $body));
+
+        if (defined $date) {
+            local $ENV{TZ} = 'GMT';
+            system('touch', '-t', $date, $path) == 0
+                or bail_out(scalar($block->name), " - user_files: bad date $date");
+        }
+    }
+}
+
+
+# The configuration must be refused; a number names the exit status.
+sub must_die
+{
+    my ($block) = @_;
+    my ($name, $expected) = map { scalar $block->$_ } qw(name must_die);
+
+    $LogSeen = 0;
+
+    for my $round (1 .. $Set{repeat_each}) {
+        my $started = $Server->start;
+        $Server->stop if $started;
+        my $status = $Server->status;
+
+        if ($status & 127) {
+            fail("$name - nginx died of signal " . ($status & 127));
+
+        } elsif (!$started && $expected =~ /^\s*(\d+)\s*$/) {
+            is($status >> 8, $1, "$name - exits with the status expected");
+
+        } else {
+            ok_as(!$started, "$name - nginx refuses to start");
+        }
+
+        check_logs($block, $round - 1);
+    }
+
+    check_faults($block);
+}
+
+
+sub ok_as
+{
+    my ($true, $name) = @_;
+
+    return $true ? pass($name) : fail($name);
+}
+
+
+# Not counted in plans: each is one failure more than planned.
+sub check_faults
+{
+    my ($block) = @_;
+
+    for my $fault ($Server->faults) {
+        fail($block->name . " - $fault");
+    }
+
+    if (($Server->status // 0) >> 8 && !defined $block->must_die) {
+        fail($block->name . ' - nginx exited with status '
+             . ($Server->status >> 8));
+    }
+
+    return if Test::More->builder->is_passing;
+    my @log = grep { !/\[debug\]/ } split /^/, $Server->error_log;
+    splice @log, 0, -10 if @log > 10;
+    diag "end of $Root/logs/error.log:\n", @log if @log;
+}
+
+
+sub run_requests
+{
+    my ($block, $round) = @_;
+    my $name = $block->name;
+    my $requests = eval { Test::Nginx::Request::of_block($block, $Set{name}) };
+    my $timeout = seconds($block->timeout) // $Set{timeout};
+    my $pipelined = $block->pipelined_requests;
+    my $expected = $pipelined ? scalar @$pipelined : scalar @$requests;
+    my $left = '';
+
+    bail_out("$name - $@") if $@;
+
+    for my $index (0 .. $expected - 1) {
+        my $raw = $left;
+        my $packets = $requests->[$pipelined ? 0 : $index];
+
+        if (!$pipelined || $index == 0) {
+            ($raw, my $why) = Tenant::HTTP::send_raw(
+                $Port, $packets, addr => $Set{addr}, timeout => $timeout,
+                shutdown => shutdown_mode($block));
+            fail("$name - $why") if $why && !defined $block->abort;
+        }
+
+        my $is_head = $packets->[0][0] =~ /^\s*HEAD\s/;
+        my ($res, $rest) = Tenant::HTTP::parse_response($raw, $is_head);
+        $left = $rest;
+
+        if (!defined $block->ignore_response) {
+            fail("$name - $res->{error}") if $res->{error} && length $raw;
+            diag "WARNING: $name - body shorter than Content-Length"
+                if $res->{truncated};
+            diag "WARNING: $name - unexpected bytes after the response: $left"
+                if !$pipelined && length $left;
+            check_response($block, $res, $index, $expected > 1, $round);
+        }
+
+        sleep seconds($block->wait) if $block->wait;
+        check_logs($block, $round);
+    }
+}
+
+
+# "--- shutdown" without a value closes the sending side.
+sub shutdown_mode
+{
+    my ($block) = @_;
+    my $how = $block->shutdown // return undef;
+
+    return $how =~ /^\s*(\d)/ ? $1 : 1;
+}
+
+
+# "1.5", "2s" or "300ms"
+sub seconds
+{
+    my ($text) = @_;
+
+    return undef if !defined $text;
+    $text =~ /^\s*([\d.]+)\s*(ms|s)?\s*$/ or bail_out("bad time: $text");
+    return ($2 // '') eq 'ms' ? $1 / 1000 : $1;
+}
+
+
+# The expectation for one of several requests.
+sub of_request
+{
+    my ($block, $value, $index, $many) = @_;
+
+    return $value->[$index] if ref $value eq 'ARRAY';
+    bail_out(scalar($block->name), ' - several requests need a list of expectations')
+        if $many;
+    return $value;
+}
+
+
+sub with_port
+{
+    my ($text) = @_;
+
+    $text =~ s/\$ServerPort(?:ForClient)?\b/$Port/g
+        if defined $text && !ref $text;
+    return $text;
+}
+
+
+sub check_response
+{
+    my ($block, $res, $index, $many, $round) = @_;
+    my $name = $block->name;
+    my $want = sub {
+        my ($section) = @_;
+        my $value = $block->$section;
+
+        return undef if !defined $value;
+        return of_request($block, $value, $index, $many);
+    };
+
+    if (defined(my $like = $want->('error_code_like'))) {
+        like($res->status, qr/$like/sm, "$name - status code ok");
+
+    } else {
+        is($res->status, $want->('error_code') // 200,
+           "$name - status code ok");
+    }
+
+    if (defined(my $like = $want->('raw_response_headers_like'))) {
+        like($res->{raw}, qr/$like/s, "$name - raw response headers like");
+    }
+
+    if (defined(my $unlike = $want->('raw_response_headers_unlike'))) {
+        unlike($res->{raw}, qr/$unlike/s,
+               "$name - raw response headers unlike");
+    }
+
+    check_headers($block, $res, $want);
+    check_body($block, $res, $want);
+
+    for my $check (@{ $Set{body_checks} }) {
+        $check->($block, $res->body, $index, $round, 0);
+    }
+}
+
+
+sub check_headers
+{
+    my ($block, $res, $want) = @_;
+    my $name = $block->name;
+    my $exact = $want->('response_headers');
+    my $like = defined $exact ? undef : $want->('response_headers_like');
+
+    # a later line for the same header replaces the one before
+    my %expected = map { /^\s*!\s*(.*?)\s*$/ ? ($1 => undef)
+                         : /^\s*(.+?)\s*:\s*(.*?)\s*$/ ? ($1 => $2)
+                         : bail_out("$name - bad header line: $_") }
+                   grep { /\S/ } split /\n/, $exact // $like // '';
+
+    for my $header (sort keys %expected) {
+        my $value = $expected{$header};
+        my $got = $res->header($header) // '';
+
+        if (!defined $value) {
+            unlike($res->{raw}, qr/^\s*\Q$header\E\s*:/mi,
+                   "$name - header $header is absent");
+
+        } elsif (defined $like) {
+            like($got, qr/^$value$/, "$name - header $header like");
+
+        } else {
+            is($got, with_port($value), "$name - header $header ok");
+        }
+    }
+}
+
+
+sub check_body
+{
+    my ($block, $res, $want) = @_;
+    my $name = $block->name;
+
+    if (defined $block->response_body) {
+        is_str($res->body, with_port($want->('response_body')),
+               "$name - response body ok");
+
+    } elsif (defined $block->response_body_like) {
+        my $like = with_port($want->('response_body_like'));
+        like($res->body, qr/$like/s, "$name - response body like");
+
+    } elsif (defined $block->response_body_unlike) {
+        my $unlike = with_port($want->('response_body_unlike'));
+        unlike($res->body, qr/$unlike/s, "$name - response body unlike");
+    }
+}
+
+
+# Patterns of a log section: text is one plain string a line, else regular
+# expressions or strings.
+sub patterns
+{
+    my ($value) = @_;
+
+    return () if !defined $value;
+    return grep { defined } @$value if ref $value eq 'ARRAY';
+    return ($value) if ref $value;
+    return grep { length } split /\n+/, $value;
+}
+
+
+sub matches
+{
+    my ($line, $pattern) = @_;
+
+    return ref $pattern ? $line =~ $pattern : index($line, $pattern) >= 0;
+}
+
+
+sub check_logs
+{
+    my ($block, $round) = @_;
+    my $name = $block->name;
+    my @wanted = patterns($block->error_log);
+    my @lines = new_error_lines(@wanted);
+
+    check_grep($block, $round, \@lines);
+    check_patterns($name, 'error_log', \@wanted, \@lines);
+    check_no_patterns($name, 'no_error_log', [patterns($block->no_error_log)],
+                      \@lines);
+
+    if (defined $block->access_log || defined $block->no_access_log) {
+        my @access = split /^/, $Server->access_log;
+        check_patterns($name, 'access_log', [patterns($block->access_log)],
+                       \@access);
+        check_no_patterns($name, 'no_access_log',
+                          [patterns($block->no_access_log)], \@access);
+    }
+
+    warn_severe($block, \@lines);
+}
+
+
+# Lines since the last check, or all with check_accum_error_log.  A line of
+# the log phase may come after the client has seen the end: those asked for
+# are waited for.
+sub new_error_lines
+{
+    my (@wanted) = @_;
+    my $end = time + $LOG_WAIT;
+    my $from = $Set{accumulate} ? 0 : $LogSeen;
+    my ($text, @lines);
+
+    do {
+        sleep $SETTLE;
+        $text = $Server->error_log;
+        @lines = split /^/, substr $text, $from;
+        @wanted = grep { my $p = $_; !grep { matches($_, $p) } @lines }
+                       @wanted;
+    } while (@wanted && time < $end);
+
+    $LogSeen = length $text;
+    return @lines;
+}
+
+
+sub check_patterns
+{
+    my ($name, $section, $patterns, $lines) = @_;
+
+    for my $pattern (@$patterns) {
+        ok_as(scalar(grep { matches($_, $pattern) } @$lines),
+              "$name - $section has \"$pattern\"");
+    }
+}
+
+
+sub check_no_patterns
+{
+    my ($name, $section, $patterns, $lines) = @_;
+
+    for my $pattern (@$patterns) {
+        my @hits = grep { matches($_, $pattern) } @$lines;
+        ok_as(!@hits, "$name - $section \"$pattern\"");
+        diag @hits[0 .. List::Util::min($#hits, 9)] if @hits;
+    }
+}
+
+
+sub check_grep
+{
+    my ($block, $round, $lines) = @_;
+    my ($name, $grep) = map { scalar $block->$_ } qw(name grep_error_log);
+    my $expected = $block->grep_error_log_out;
+
+    bail_out("$name - grep_error_log and grep_error_log_out go together")
+        if defined $grep != defined $expected;
+    return if !defined $grep;
+
+    ($grep, $expected) = map { ref eq 'ARRAY' ? $_->[$round] : $_ }
+                             ($grep, $expected);
+    my $pattern = ref $grep ? $grep : qr/\Q$grep\E/;
+    my $out = join '', map { /($pattern)/ && $1 !~ /\n/ ? "$1\n" : () }
+                           @$lines;
+
+    is_str($out, $expected, "$name - grep_error_log_out");
+}
+
+
+# As the real one does: a warning, unless the test speaks of that level.
+sub warn_severe
+{
+    my ($block, $lines) = @_;
+    my $spoken = join "\n", patterns($block->error_log),
+                            patterns($block->no_error_log);
+
+    for my $level (qw(alert crit emerg)) {
+        next if $spoken =~ /\\?\[$level/ || defined $block->must_die;
+
+        for my $line (grep { /\[$level\]/ } @$lines) {
+            diag 'WARNING: ' . $block->name . " - $line";
+        }
+    }
+
+    for my $line (grep { /\bAssertion .*?failed\b/ } @$lines) {
+        fail($block->name . " - $line");
+    }
+}
+
+
+END {
+    if ($$ == $Pid) {
+        local ($?, $!);
+        $_->() for splice @{ $Set{cleanup} };
+        $Server->stop('TERM') if $Server && $Server->pid;
+    }
+}
+
+
+1;
