@@ -1,0 +1,533 @@
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/param_build.h>
+
+#include "tenant_b64url.h"
+#include "tenant_claim_path.h"
+#include "tenant_jwk.h"
+#include "tenant_verify.h"
+
+
+typedef struct {
+    tenant_str_t   crv;             /* RFC 7518 section 6.2.1.1, RFC 8812 */
+    const char    *group;           /* OpenSSL's name */
+    size_t         coordinate_len;  /* bytes */
+    tenant_alg_t   alg;
+} tenant_jwk_curve_t;
+
+
+typedef struct {
+    tenant_str_t   crv;             /* RFC 8037 section 2 */
+    const char    *type;            /* OpenSSL's name */
+    size_t         key_len;         /* bytes */
+    size_t         sig_len;
+} tenant_jwk_edwards_t;
+
+
+static const tenant_jwk_curve_t  tenant_jwk_curves[] = {
+    { { "P-256", 5 }, "P-256", 32, TENANT_ALG_ES256 },
+    { { "P-384", 5 }, "P-384", 48, TENANT_ALG_ES384 },
+    { { "P-521", 5 }, "P-521", 66, TENANT_ALG_ES512 },
+    { { "secp256k1", 9 }, "secp256k1", 32, TENANT_ALG_ES256K },
+};
+
+static const tenant_jwk_edwards_t  tenant_jwk_edwards[] = {
+    { { "Ed25519", 7 }, "ED25519", 32, 64 },
+    { { "Ed448", 5 }, "ED448", 57, 114 },
+};
+
+/* RFC 7518 sections 6.2.2 and 6.3.2, RFC 8037 section 2 */
+static const char *const  tenant_jwk_private_members[] = {
+    "d", "p", "q", "dp", "dq", "qi", "oth",
+};
+
+#define TENANT_JWK_COUNT(array)  (sizeof(array) / sizeof((array)[0]))
+
+
+static tenant_jwk_status_t
+tenant_jwk_skip(const char **reason, const char *text)
+{
+    *reason = text;
+    return TENANT_JWK_SKIP;
+}
+
+
+/* OpenSSL said no: because of the key, or for want of memory? */
+static tenant_jwk_status_t
+tenant_jwk_refused(const char **reason, const char *text)
+{
+    return tenant_verify_no_memory() ? TENANT_JWK_NO_MEMORY
+                                     : tenant_jwk_skip(reason, text);
+}
+
+
+/* A base64url member of 1 to size bytes. */
+static bool
+tenant_jwk_bytes(const json_t *json, const char *name, uint8_t *buf,
+    size_t size, size_t *len)
+{
+    tenant_str_t  text = tenant_claim_string(json_object_get(json, name));
+
+    return text.len != 0 && TENANT_B64URL_DECODED(text.len) <= size
+           && tenant_b64url_decode(buf, len, text.data, text.len);
+}
+
+
+static bool
+tenant_jwk_kid_valid(tenant_str_t kid)
+{
+    return kid.len != 0 && kid.len <= TENANT_JWK_KID_MAX;
+}
+
+
+tenant_str_t
+tenant_jwk_kid(const json_t *json)
+{
+    tenant_str_t  kid = tenant_claim_string(json_object_get(json, "kid"));
+
+    return tenant_jwk_kid_valid(kid) ? kid : (tenant_str_t) { NULL, 0 };
+}
+
+
+/* RFC 7517 section 4.3: a set of strings; ours must have "verify" in it */
+static bool
+tenant_jwk_may_verify(const json_t *key_ops)
+{
+    tenant_claim_texts_t  texts;
+    tenant_str_t          text;
+    bool                  found = false;
+
+    if (!json_is_array(key_ops)
+        || !tenant_claim_texts(&texts, key_ops, false))
+    {
+        return false;
+    }
+
+    while (tenant_claim_texts_next(&texts, &text)) {
+        found |= tenant_str_eq(text, tenant_str("verify"));
+    }
+
+    return found;
+}
+
+
+/* use, key_ops and kid: what any kty may carry */
+static tenant_jwk_status_t
+tenant_jwk_check_common(const json_t *json, const char **reason)
+{
+    const json_t  *use = json_object_get(json, "use");
+    const json_t  *key_ops = json_object_get(json, "key_ops");
+    const json_t  *kid = json_object_get(json, "kid");
+
+    if (use != NULL
+        && !tenant_str_eq(tenant_claim_string(use), tenant_str("sig")))
+    {
+        return tenant_jwk_skip(reason, "use is not \"sig\"");
+    }
+
+    if (key_ops != NULL && !tenant_jwk_may_verify(key_ops)) {
+        return tenant_jwk_skip(reason, "key_ops without \"verify\"");
+    }
+
+    if (kid != NULL && !tenant_jwk_kid_valid(tenant_claim_string(kid))) {
+        return tenant_jwk_skip(reason, "kid is not a string of 1 to 256"
+                                       " bytes");
+    }
+
+    return TENANT_JWK_OK;
+}
+
+
+static tenant_jwk_status_t
+tenant_jwk_check_public(const json_t *json, const char **reason)
+{
+    size_t  i;
+
+    for (i = 0; i < TENANT_JWK_COUNT(tenant_jwk_private_members); i++) {
+        if (json_object_get(json, tenant_jwk_private_members[i]) != NULL) {
+            /* whoever can read the set can sign with it */
+            return tenant_jwk_skip(reason, "private key in a key set");
+        }
+    }
+
+    return TENANT_JWK_OK;
+}
+
+
+/* The key's own "alg" leaves one of the algorithms that its kty allows. */
+static tenant_jwk_status_t
+tenant_jwk_narrow(const json_t *json, tenant_jwk_t *jwk, const char **reason)
+{
+    const json_t  *value = json_object_get(json, "alg");
+    tenant_alg_t   alg;
+
+    if (value == NULL) {
+        return TENANT_JWK_OK;
+    }
+
+    if (!tenant_alg_find(tenant_claim_string(value), &alg)) {
+        return tenant_jwk_skip(reason, "alg is not a supported signature"
+                                       " algorithm");
+    }
+
+    jwk->algs &= TENANT_ALG_BIT(alg);
+
+    return jwk->algs ? TENANT_JWK_OK
+                     : tenant_jwk_skip(reason, "alg does not fit the key");
+}
+
+
+/* Sets jwk->pkey from parameters collected in bld. */
+static bool
+tenant_jwk_fromdata(tenant_jwk_t *jwk, const char *type, OSSL_PARAM_BLD *bld)
+{
+    OSSL_PARAM    *params;
+    EVP_PKEY_CTX  *ctx;
+
+    params = OSSL_PARAM_BLD_to_param(bld);
+    ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+
+    if (params == NULL || ctx == NULL || EVP_PKEY_fromdata_init(ctx) != 1
+        || EVP_PKEY_fromdata(ctx, &jwk->pkey, EVP_PKEY_PUBLIC_KEY, params)
+           != 1)
+    {
+        EVP_PKEY_free(jwk->pkey);
+        jwk->pkey = NULL;
+    }
+
+    EVP_PKEY_CTX_free(ctx);
+    OSSL_PARAM_free(params);
+    return jwk->pkey != NULL;
+}
+
+
+static tenant_jwk_status_t
+tenant_jwk_rsa_key(tenant_jwk_t *jwk, const BIGNUM *n, const BIGNUM *e,
+    const char **reason)
+{
+    OSSL_PARAM_BLD  *bld;
+    bool             made;
+    int              bits = BN_num_bits(n);
+
+    if (bits < TENANT_JWK_RSA_BITS_MIN || bits > TENANT_JWK_RSA_BITS_MAX) {
+        return tenant_jwk_skip(reason, "RSA modulus not of 2048 to 8192"
+                                       " bits");
+    }
+
+    if (!BN_is_odd(n)) {
+        return tenant_jwk_skip(reason, "RSA modulus is even");
+    }
+
+    /* e = 1 makes every message its own signature */
+    if (!BN_is_odd(e) || BN_is_one(e) || BN_num_bits(e) > 64) {
+        return tenant_jwk_skip(reason, "RSA exponent is even, 1 or above"
+                                       " 64 bits");
+    }
+
+    bld = OSSL_PARAM_BLD_new();
+    made = bld != NULL
+           && OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_N, n)
+           && OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_E, e)
+           && tenant_jwk_fromdata(jwk, "RSA", bld);
+    OSSL_PARAM_BLD_free(bld);
+
+    if (!made) {
+        return tenant_jwk_refused(reason, "RSA key is invalid");
+    }
+
+    jwk->sig_len = (size_t) (bits + 7) / 8;
+    return TENANT_JWK_OK;
+}
+
+
+/* RFC 7518 section 6.3.1 */
+static tenant_jwk_status_t
+tenant_jwk_parse_rsa(const json_t *json, tenant_jwk_t *jwk,
+    const char **reason)
+{
+    uint8_t               buf[TENANT_JWK_RSA_BITS_MAX / 8 + 1];
+    BIGNUM               *n, *e;
+    size_t                n_len, e_len;
+    tenant_jwk_status_t   status;
+
+    /* some providers put a zero octet before n, as DER would */
+    if (!tenant_jwk_bytes(json, "n", buf, sizeof(buf), &n_len)) {
+        return tenant_jwk_skip(reason, "n is missing, not base64url or too"
+                                       " long");
+    }
+
+    n = BN_bin2bn(buf, (int) n_len, NULL);
+
+    if (!tenant_jwk_bytes(json, "e", buf, sizeof(buf), &e_len)) {
+        BN_free(n);
+        return tenant_jwk_skip(reason, "e is missing, not base64url or too"
+                                       " long");
+    }
+
+    e = BN_bin2bn(buf, (int) e_len, NULL);
+
+    jwk->algs = TENANT_ALGS_RSA;
+    jwk->first = TENANT_ALG_RS256;
+    status = n != NULL && e != NULL ? tenant_jwk_rsa_key(jwk, n, e, reason)
+                                    : TENANT_JWK_NO_MEMORY;
+    BN_free(n);
+    BN_free(e);
+    return status;
+}
+
+
+/* n of the curve, for the range check of r and s */
+static bool
+tenant_jwk_ec_order(tenant_jwk_t *jwk, size_t len)
+{
+    BIGNUM  *order = NULL;
+    bool     done;
+
+    done = EVP_PKEY_get_bn_param(jwk->pkey, OSSL_PKEY_PARAM_EC_ORDER, &order)
+           && BN_bn2binpad(order, jwk->order, (int) len) == (int) len;
+    BN_free(order);
+    return done;
+}
+
+
+static tenant_jwk_status_t
+tenant_jwk_ec_key(tenant_jwk_t *jwk, const tenant_jwk_curve_t *curve,
+    const uint8_t *point, const char **reason)
+{
+    OSSL_PARAM_BLD  *bld = OSSL_PARAM_BLD_new();
+    bool             made;
+
+    /* reading the point checks that it is on the curve */
+    made = bld != NULL
+           && OSSL_PARAM_BLD_push_utf8_string(bld,
+                  OSSL_PKEY_PARAM_GROUP_NAME, curve->group, 0)
+           && OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY,
+                  point, 1 + 2 * curve->coordinate_len)
+           && tenant_jwk_fromdata(jwk, "EC", bld)
+           && tenant_jwk_ec_order(jwk, curve->coordinate_len);
+    OSSL_PARAM_BLD_free(bld);
+
+    return made ? TENANT_JWK_OK
+                : tenant_jwk_refused(reason, "EC point is not on its curve");
+}
+
+
+/* RFC 7518 section 6.2.1: coordinates have the full length of the field */
+static tenant_jwk_status_t
+tenant_jwk_parse_ec(const json_t *json, tenant_jwk_t *jwk,
+    const char **reason)
+{
+    const tenant_jwk_curve_t  *curve;
+    tenant_str_t               crv;
+    uint8_t                    point[1 + 2 * TENANT_JWK_COORDINATE_MAX];
+    size_t                     i, len, x_len, y_len;
+
+    crv = tenant_claim_string(json_object_get(json, "crv"));
+
+    for (i = 0; i < TENANT_JWK_COUNT(tenant_jwk_curves); i++) {
+        if (tenant_str_eq(tenant_jwk_curves[i].crv, crv)) {
+            break;
+        }
+    }
+
+    if (i == TENANT_JWK_COUNT(tenant_jwk_curves)) {
+        return tenant_jwk_skip(reason, "crv is not a supported EC curve");
+    }
+
+    curve = &tenant_jwk_curves[i];
+    len = curve->coordinate_len;
+    point[0] = 0x04;                /* uncompressed, SEC 1 section 2.3.3 */
+
+    if (!tenant_jwk_bytes(json, "x", point + 1, len, &x_len)
+        || !tenant_jwk_bytes(json, "y", point + 1 + len, len, &y_len)
+        || x_len != len || y_len != len)
+    {
+        return tenant_jwk_skip(reason, "x or y is missing or not of the"
+                                       " curve's length");
+    }
+
+    jwk->algs = TENANT_ALG_BIT(curve->alg);
+    jwk->first = curve->alg;
+    jwk->sig_len = 2 * len;
+    return tenant_jwk_ec_key(jwk, curve, point, reason);
+}
+
+
+/* RFC 8037 section 2; X25519 and X448 cannot sign */
+static tenant_jwk_status_t
+tenant_jwk_parse_okp(const json_t *json, tenant_jwk_t *jwk,
+    const char **reason)
+{
+    const tenant_jwk_edwards_t  *curve;
+    tenant_str_t                 crv;
+    uint8_t                      x[57];
+    size_t                       i, len;
+
+    crv = tenant_claim_string(json_object_get(json, "crv"));
+
+    for (i = 0; i < TENANT_JWK_COUNT(tenant_jwk_edwards); i++) {
+        if (tenant_str_eq(tenant_jwk_edwards[i].crv, crv)) {
+            break;
+        }
+    }
+
+    if (i == TENANT_JWK_COUNT(tenant_jwk_edwards)) {
+        return tenant_jwk_skip(reason, "crv is not Ed25519 or Ed448");
+    }
+
+    curve = &tenant_jwk_edwards[i];
+
+    if (!tenant_jwk_bytes(json, "x", x, curve->key_len, &len)
+        || len != curve->key_len)
+    {
+        return tenant_jwk_skip(reason, "x is missing or not of the curve's"
+                                       " length");
+    }
+
+    jwk->algs = TENANT_ALG_BIT(TENANT_ALG_EDDSA);
+    jwk->first = TENANT_ALG_EDDSA;
+    jwk->sig_len = curve->sig_len;
+    jwk->pkey = EVP_PKEY_new_raw_public_key_ex(NULL, curve->type, NULL, x,
+                                               len);
+
+    return jwk->pkey != NULL
+           ? TENANT_JWK_OK
+           : tenant_jwk_refused(reason, "OKP key is invalid");
+}
+
+
+/* RFC 7518 section 3.2: a key at least as long as the digest */
+static tenant_jwk_status_t
+tenant_jwk_parse_oct(const json_t *json, tenant_jwk_t *jwk,
+    const char **reason)
+{
+    uint8_t       secret[TENANT_JWK_SECRET_MAX];
+    tenant_alg_t  alg;
+    size_t        len;
+
+    if (!tenant_jwk_bytes(json, "k", secret, sizeof(secret), &len)) {
+        return tenant_jwk_skip(reason, "k is missing, empty, not base64url"
+                                       " or too long");
+    }
+
+    jwk->first = TENANT_ALG_HS256;
+
+    for (alg = TENANT_ALG_HS256; alg <= TENANT_ALG_HS512; alg++) {
+        if (len >= tenant_alg_digest_len(alg)) {
+            jwk->algs |= TENANT_ALG_BIT(alg);
+        }
+    }
+
+    if (jwk->algs == 0) {
+        OPENSSL_cleanse(secret, sizeof(secret));
+        return tenant_jwk_skip(reason, "k is shorter than 32 bytes");
+    }
+
+    jwk->secret = OPENSSL_memdup(secret, len);
+    jwk->secret_len = len;
+    OPENSSL_cleanse(secret, sizeof(secret));
+
+    return jwk->secret != NULL ? TENANT_JWK_OK : TENANT_JWK_NO_MEMORY;
+}
+
+
+static tenant_jwk_status_t
+tenant_jwk_parse_kty(const json_t *json, tenant_jwk_t *jwk,
+    const char **reason)
+{
+    tenant_str_t         kty;
+    tenant_jwk_status_t  status;
+
+    kty = tenant_claim_string(json_object_get(json, "kty"));
+
+    if (tenant_str_eq(kty, tenant_str("oct"))) {
+        return tenant_jwk_parse_oct(json, jwk, reason);
+    }
+
+    status = tenant_jwk_check_public(json, reason);
+
+    if (status != TENANT_JWK_OK) {
+        return status;
+    }
+
+    if (tenant_str_eq(kty, tenant_str("RSA"))) {
+        return tenant_jwk_parse_rsa(json, jwk, reason);
+    }
+
+    if (tenant_str_eq(kty, tenant_str("EC"))) {
+        return tenant_jwk_parse_ec(json, jwk, reason);
+    }
+
+    if (tenant_str_eq(kty, tenant_str("OKP"))) {
+        return tenant_jwk_parse_okp(json, jwk, reason);
+    }
+
+    return tenant_jwk_skip(reason, "kty is not RSA, EC, OKP or oct");
+}
+
+
+tenant_jwk_status_t
+tenant_jwk_parse(const json_t *json, tenant_jwk_t *jwk, const char **reason)
+{
+    tenant_str_t         kid;
+    tenant_jwk_status_t  status;
+
+    if (!json_is_object(json)) {
+        return tenant_jwk_skip(reason, "not an object");
+    }
+
+    status = tenant_jwk_check_common(json, reason);
+
+    if (status == TENANT_JWK_OK) {
+        status = tenant_jwk_parse_kty(json, jwk, reason);
+    }
+
+    if (status == TENANT_JWK_OK) {
+        status = tenant_jwk_narrow(json, jwk, reason);
+    }
+
+    kid = tenant_jwk_kid(json);
+
+    if (status == TENANT_JWK_OK && kid.data != NULL) {
+        jwk->kid.data = OPENSSL_memdup(kid.data, kid.len);
+        jwk->kid.len = kid.len;
+
+        if (jwk->kid.data == NULL) {
+            return TENANT_JWK_NO_MEMORY;
+        }
+    }
+
+    return status;
+}
+
+
+static void
+tenant_jwk_clear_context(const tenant_jwk_t *jwk, tenant_jwk_context_t *ctx)
+{
+    if (jwk->algs & TENANT_ALGS_HMAC) {
+        EVP_MAC_CTX_free(ctx->mac);
+
+    } else if (jwk->algs & TENANT_ALG_BIT(TENANT_ALG_EDDSA)) {
+        EVP_MD_CTX_free(ctx->md);
+
+    } else {
+        EVP_PKEY_CTX_free(ctx->pkey);
+    }
+}
+
+
+void
+tenant_jwk_clear(tenant_jwk_t *jwk)
+{
+    size_t  i;
+
+    for (i = 0; i < TENANT_JWK_CONTEXTS; i++) {
+        tenant_jwk_clear_context(jwk, &jwk->contexts[i]);
+    }
+
+    EVP_PKEY_free(jwk->pkey);
+    OPENSSL_clear_free(jwk->secret, jwk->secret_len);
+    OPENSSL_free((void *) jwk->kid.data);
+    OPENSSL_cleanse(jwk, sizeof(*jwk));
+}

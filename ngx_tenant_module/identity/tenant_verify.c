@@ -1,0 +1,369 @@
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/core_names.h>
+#include <openssl/rsa.h>
+
+#include "tenant_verify.h"
+
+
+/*
+ * SEQUENCE of two INTEGERs: tag and length, three bytes at most for the
+ * outer one, and each INTEGER with a zero before a set top bit.
+ */
+#define TENANT_VERIFY_DER_MAX  (3 + 2 * (3 + TENANT_JWK_COORDINATE_MAX))
+
+
+/* ORDER tenant_verifier_t */
+static const char *const  tenant_verify_digests[] = {
+    "SHA256", "SHA384", "SHA512",
+};
+
+
+/* Index into the verifier's digests; alg is not EdDSA. */
+static unsigned
+tenant_verify_digest_index(tenant_alg_t alg)
+{
+    return tenant_alg_digest_len(alg) / 16 - 2;
+}
+
+
+bool
+tenant_verify_no_memory(void)
+{
+    unsigned long  code;
+    bool           found = false;
+
+    while ((code = ERR_get_error()) != 0) {
+        found |= ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+    }
+
+    return found;
+}
+
+
+void
+tenant_verifier_clear(tenant_verifier_t *verifier)
+{
+    size_t  i;
+
+    for (i = 0; i < 3; i++) {
+        EVP_MD_CTX_free(verifier->ctx[i]);
+        EVP_MD_free(verifier->md[i]);
+    }
+
+    EVP_MD_CTX_free(verifier->copy);
+    memset(verifier, 0, sizeof(*verifier));
+}
+
+
+/* The message's digest for alg; false is a fault. */
+static bool
+tenant_verify_digest(tenant_verifier_t *verifier, tenant_alg_t alg,
+    const char *msg, size_t msg_len, uint8_t *digest)
+{
+    unsigned  i = tenant_verify_digest_index(alg);
+
+    if (verifier->md[i] == NULL) {
+        verifier->md[i] = EVP_MD_fetch(NULL, tenant_verify_digests[i], NULL);
+    }
+
+    if (verifier->ctx[i] == NULL) {
+        verifier->ctx[i] = EVP_MD_CTX_new();
+    }
+
+    return verifier->md[i] != NULL && verifier->ctx[i] != NULL
+           && EVP_DigestInit_ex2(verifier->ctx[i], verifier->md[i], NULL) == 1
+           && EVP_DigestUpdate(verifier->ctx[i], msg, msg_len) == 1
+           && EVP_DigestFinal_ex(verifier->ctx[i], digest, NULL) == 1;
+}
+
+
+/* RFC 7518 section 3.5: salt and MGF1 use the algorithm's own digest */
+static bool
+tenant_verify_set_padding(EVP_PKEY_CTX *ctx, tenant_alg_t alg)
+{
+    if (alg < TENANT_ALG_PS256) {
+        return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1;
+    }
+
+    return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1
+           && EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST)
+              == 1;
+}
+
+
+/* The key's context for alg, ready for EVP_PKEY_verify() again and again. */
+static EVP_PKEY_CTX *
+tenant_verify_pkey_context(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
+    tenant_alg_t alg)
+{
+    EVP_PKEY_CTX  **kept = &jwk->contexts[alg - jwk->first].pkey;
+    EVP_PKEY_CTX   *ctx;
+
+    if (*kept != NULL) {
+        return *kept;
+    }
+
+    ctx = EVP_PKEY_CTX_new_from_pkey(NULL, jwk->pkey, NULL);
+
+    if (ctx == NULL || EVP_PKEY_verify_init(ctx) != 1
+        || (alg < TENANT_ALG_ES256 && !tenant_verify_set_padding(ctx, alg))
+        || EVP_PKEY_CTX_set_signature_md(ctx,
+               verifier->md[tenant_verify_digest_index(alg)]) != 1)
+    {
+        EVP_PKEY_CTX_free(ctx);
+        return NULL;
+    }
+
+    *kept = ctx;
+    return ctx;
+}
+
+
+static tenant_verify_t
+tenant_verify_pkey(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
+    tenant_alg_t alg, const char *msg, size_t msg_len, const uint8_t *sig,
+    size_t sig_len)
+{
+    EVP_PKEY_CTX  *ctx;
+    uint8_t        digest[EVP_MAX_MD_SIZE];
+
+    if (!tenant_verify_digest(verifier, alg, msg, msg_len, digest)) {
+        return TENANT_VERIFY_FAULT;
+    }
+
+    ctx = tenant_verify_pkey_context(verifier, jwk, alg);
+
+    if (ctx == NULL) {
+        return TENANT_VERIFY_FAULT;
+    }
+
+    return EVP_PKEY_verify(ctx, sig, sig_len, digest,
+                           tenant_alg_digest_len(alg)) == 1
+           ? TENANT_VERIFY_OK : TENANT_VERIFY_BAD;
+}
+
+
+/* INTEGER of the unsigned big-endian number n; returns its end. */
+static uint8_t *
+tenant_verify_put_integer(uint8_t *der, const uint8_t *n, size_t len)
+{
+    while (len > 1 && *n == 0) {
+        n++;
+        len--;
+    }
+
+    *der++ = 0x02;
+    *der++ = (uint8_t) (len + (*n >> 7));
+
+    if (*n & 0x80) {
+        *der++ = 0;
+    }
+
+    memcpy(der, n, len);
+    return der + len;
+}
+
+
+/* Ecdsa-Sig-Value, RFC 3279 section 2.2.3, from r || s of len bytes each */
+static size_t
+tenant_verify_put_der(uint8_t *der, const uint8_t *sig, size_t len)
+{
+    uint8_t  body[TENANT_VERIFY_DER_MAX], *p = der;
+    size_t   n;
+
+    n = (size_t) (tenant_verify_put_integer(
+                      tenant_verify_put_integer(body, sig, len), sig + len,
+                      len) - body);
+
+    *p++ = 0x30;
+
+    if (n > 127) {
+        *p++ = 0x81;
+    }
+
+    *p++ = (uint8_t) n;
+    memcpy(p, body, n);
+    return (size_t) (p - der) + n;
+}
+
+
+/* 0 < n < order, both big-endian of len bytes; none of them is secret */
+static bool
+tenant_verify_in_range(const uint8_t *n, const uint8_t *order, size_t len)
+{
+    size_t  i;
+
+    for (i = 0; i < len && n[i] == 0; i++) { /* void */ }
+
+    return i != len && memcmp(n, order, len) < 0;
+}
+
+
+/* RFC 7518 section 3.4, with the ranges of FIPS 186-4 section 6.4.2 */
+static tenant_verify_t
+tenant_verify_ecdsa(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
+    tenant_alg_t alg, const char *msg, size_t msg_len, const uint8_t *sig)
+{
+    uint8_t  der[TENANT_VERIFY_DER_MAX];
+    size_t   len = jwk->sig_len / 2;
+
+    if (!tenant_verify_in_range(sig, jwk->order, len)
+        || !tenant_verify_in_range(sig + len, jwk->order, len))
+    {
+        return TENANT_VERIFY_BAD;
+    }
+
+    return tenant_verify_pkey(verifier, jwk, alg, msg, msg_len, der,
+                              tenant_verify_put_der(der, sig, len));
+}
+
+
+/*
+ * EdDSA has no digest to be kept apart, and a used context is not promised
+ * to verify again, so each verification works on a copy of the template.
+ */
+static tenant_verify_t
+tenant_verify_eddsa(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
+    const char *msg, size_t msg_len, const uint8_t *sig)
+{
+    EVP_MD_CTX  *ctx;
+
+    if (verifier->copy == NULL) {
+        verifier->copy = EVP_MD_CTX_new();
+    }
+
+    if (jwk->contexts[0].md == NULL) {
+        ctx = EVP_MD_CTX_new();
+
+        if (ctx == NULL
+            || EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, jwk->pkey) != 1)
+        {
+            EVP_MD_CTX_free(ctx);
+            return TENANT_VERIFY_FAULT;
+        }
+
+        jwk->contexts[0].md = ctx;
+    }
+
+    if (verifier->copy == NULL
+        || EVP_MD_CTX_copy_ex(verifier->copy, jwk->contexts[0].md) != 1)
+    {
+        return TENANT_VERIFY_FAULT;
+    }
+
+    return EVP_DigestVerify(verifier->copy, sig, jwk->sig_len,
+                            (const uint8_t *) msg, msg_len) == 1
+           ? TENANT_VERIFY_OK : TENANT_VERIFY_BAD;
+}
+
+
+static EVP_MAC_CTX *
+tenant_verify_mac_context(tenant_jwk_t *jwk, tenant_alg_t alg)
+{
+    EVP_MAC_CTX  **kept = &jwk->contexts[alg - jwk->first].mac;
+    EVP_MAC_CTX   *ctx;
+    EVP_MAC       *mac;
+    OSSL_PARAM     params[2];
+
+    if (*kept != NULL) {
+        return *kept;
+    }
+
+    mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    ctx = EVP_MAC_CTX_new(mac);
+    EVP_MAC_free(mac);                      /* the context has its own */
+
+    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
+        (char *) tenant_verify_digests[tenant_verify_digest_index(alg)], 0);
+    params[1] = OSSL_PARAM_construct_end();
+
+    if (ctx == NULL
+        || EVP_MAC_init(ctx, jwk->secret, jwk->secret_len, params) != 1)
+    {
+        EVP_MAC_CTX_free(ctx);
+        return NULL;
+    }
+
+    *kept = ctx;
+    return ctx;
+}
+
+
+/* RFC 7518 section 3.2; the comparison takes the same time for all inputs */
+static tenant_verify_t
+tenant_verify_hmac(tenant_jwk_t *jwk, tenant_alg_t alg, const char *msg,
+    size_t msg_len, const uint8_t *sig, size_t sig_len)
+{
+    EVP_MAC_CTX  *ctx;
+    uint8_t       mac[EVP_MAX_MD_SIZE];
+    size_t        mac_len;
+    int           differ;
+
+    if (sig_len != tenant_alg_digest_len(alg)) {
+        return TENANT_VERIFY_BAD;
+    }
+
+    ctx = tenant_verify_mac_context(jwk, alg);
+
+    if (ctx == NULL || EVP_MAC_init(ctx, NULL, 0, NULL) != 1
+        || EVP_MAC_update(ctx, (const uint8_t *) msg, msg_len) != 1
+        || EVP_MAC_final(ctx, mac, &mac_len, sizeof(mac)) != 1
+        || mac_len != sig_len)
+    {
+        return TENANT_VERIFY_FAULT;
+    }
+
+    differ = CRYPTO_memcmp(mac, sig, sig_len);
+    OPENSSL_cleanse(mac, sizeof(mac));
+    return differ ? TENANT_VERIFY_BAD : TENANT_VERIFY_OK;
+}
+
+
+static tenant_verify_t
+tenant_verify_asymmetric(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
+    tenant_alg_t alg, const char *msg, size_t msg_len, const uint8_t *sig,
+    size_t sig_len)
+{
+    if (sig_len != jwk->sig_len) {
+        return TENANT_VERIFY_BAD;
+    }
+
+    if (alg == TENANT_ALG_EDDSA) {
+        return tenant_verify_eddsa(verifier, jwk, msg, msg_len, sig);
+    }
+
+    if (alg >= TENANT_ALG_ES256) {
+        return tenant_verify_ecdsa(verifier, jwk, alg, msg, msg_len, sig);
+    }
+
+    return tenant_verify_pkey(verifier, jwk, alg, msg, msg_len, sig, sig_len);
+}
+
+
+tenant_verify_t
+tenant_verify(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
+    tenant_alg_t alg, const char *msg, size_t msg_len, const uint8_t *sig,
+    size_t sig_len)
+{
+    tenant_verify_t  result;
+
+    /* what others left in the queue must not be taken for our failure */
+    ERR_clear_error();
+
+    if (jwk->algs & TENANT_ALGS_HMAC) {
+        result = tenant_verify_hmac(jwk, alg, msg, msg_len, sig, sig_len);
+
+    } else {
+        result = tenant_verify_asymmetric(verifier, jwk, alg, msg, msg_len,
+                                          sig, sig_len);
+    }
+
+    if (result != TENANT_VERIFY_OK && tenant_verify_no_memory()) {
+        return TENANT_VERIFY_FAULT;
+    }
+
+    return result;
+}

@@ -1,0 +1,41 @@
+/*
+ * Signature verification with contexts that are made once.  OpenSSL 3 spends
+ * more on fetching, initialising and duplicating than a short digest costs,
+ * so digests and key contexts are kept and used again.
+ */
+
+#ifndef TENANT_VERIFY_H
+#define TENANT_VERIFY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/evp.h>
+
+#include "tenant_jwk.h"
+
+
+/* Shared by the keys of a set; all zero at first, filled when needed. */
+typedef struct {
+    EVP_MD      *md[3];             /* SHA-256, SHA-384, SHA-512 */
+    EVP_MD_CTX  *ctx[3];
+    EVP_MD_CTX  *copy;              /* of an OKP key's template */
+} tenant_verifier_t;
+
+
+void tenant_verifier_clear(tenant_verifier_t *verifier);
+
+/* As tenant_jwks_verify(); alg is in jwk->algs. */
+tenant_verify_t tenant_verify(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
+    tenant_alg_t alg, const char *msg, size_t msg_len, const uint8_t *sig,
+    size_t sig_len);
+
+/*
+ * Empties this thread's OpenSSL error queue and tells whether it held an
+ * allocation failure: OpenSSL returns the same for that and for a refusal.
+ */
+bool tenant_verify_no_memory(void);
+
+
+#endif /* TENANT_VERIFY_H */
