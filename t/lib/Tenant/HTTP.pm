@@ -253,22 +253,21 @@ sub read_chunked
     my ($src, $res, $take) = @_;
 
     while (1) {
-        until ($src->{buf} =~ s/\A[ \t]*([0-9A-Fa-f]+)[ \t]*(?:;[^\r]*)?\r\n//)
-        {
-            if ($src->{buf} =~ /\r\n/ || !$src->fill) {
-                return $res->{error} = length $src->{buf}
-                    ? 'bad chunk size' : 'last chunk missing';
-            }
+        until ($src->{buf} =~ /\r\n/) {
+            $src->fill or return $res->{error} = 'last chunk missing';
         }
 
+        $src->{buf} =~ s/\A[ \t]*([0-9A-Fa-f]+)[ \t]*(?:;[^\r\n]*)?\r\n//
+            or return $res->{error} = 'bad chunk size';
         my $size = hex $1;
 
         if ($size == 0) {
             # trailers, then the empty line
-            until ($src->{buf} =~ s/\A((?:[^\r\n]+\r\n)*)\r\n//) {
+            until ($src->{buf} =~ /\A(?:[^\r\n]+\r\n)*\r\n/) {
                 $src->fill or return $res->{error} = 'trailer broken off';
             }
 
+            $src->{buf} =~ s/\A((?:[^\r\n]+\r\n)*)\r\n//;
             $res->{trailer} = $1;
             return;
         }

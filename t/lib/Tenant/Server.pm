@@ -302,7 +302,14 @@ sub exec_nginx
 
     $SIG{PIPE} = $SIG{INT} = $SIG{TERM} = 'DEFAULT';
     $ENV{$_} = $self->{env}{$_} for keys %{ $self->{env} // {} };
-    $ENV{LD_PRELOAD} = $self->{preload} if $self->{preload};
+
+    if ($self->{preload}) {
+        $ENV{LD_PRELOAD} = $self->{preload};
+        # a file for each process: reports of two workers would mix
+        my $path = "log_path=$self->{prefix}/logs/sanitizer";
+        $ENV{$_} = join ':', grep { length } $ENV{$_} // '', $path
+            for qw(ASAN_OPTIONS UBSAN_OPTIONS);
+    }
 
     { no warnings 'exec';
       exec $self->{binary}, @args; }
@@ -502,14 +509,54 @@ sub wait_log
 sub faults
 {
     my ($self) = @_;
-    my @faults = map { sanitizer_reports($self->log_text($_)) }
-                     qw(error.log stderr.log);
-    my $signal = ($self->{status} // 0) & 127;
+    my @logs = map { s{.*/}{}r } glob "$self->{prefix}/logs/sanitizer.*";
+    my @modules = map { s{.*/}{}r } split ' ', $self->{modules};
+    my $status = $self->{status} // 0;
+    my (@faults, $foreign);
 
-    push @faults, "nginx died of signal $signal" if $signal;
+    for my $text (map { $self->log_text($_) } qw(error.log stderr.log), @logs)
+    {
+        my ($own, $left) = without_foreign_leaks($text, @modules);
+        push @faults, sanitizer_reports($own);
+        $foreign ||= $left;
+    }
+
     push @faults, grep { !(/worker process (\d+) / && $self->{killed}{$1}) }
                       $self->error_log =~ /^.*exited on signal \d+.*$/mg;
+
+    if ($status & 127) {
+        push @faults, 'nginx died of signal ' . ($status & 127);
+
+    } elsif ($status && !$foreign && !$self->{may_fail}) {
+        push @faults, 'nginx exited with status ' . ($status >> 8);
+    }
+
     return @faults;
+}
+
+
+# nginx does not free all at exit, its event arrays for one.  A leak is ours
+# when a module that was loaded is on the stack of the allocation.  Returns
+# the text without the other records, and whether there were any.
+sub without_foreign_leaks
+{
+    my ($text, @modules) = @_;
+    my $ours = @modules ? join '|', map { quotemeta } @modules : '(?!)';
+    my ($own, $foreign) = (0, 0);
+
+    return ($text, 0) unless $text =~ /ERROR: LeakSanitizer/;
+
+    $text =~ s{^((?:Direct|Indirect)\ leak\ of\ .*\n(?:[ ]+\#.*\n)*)}{
+        my $record = $1;
+        my $keep = $record =~ /$ours/;
+        $keep ? $own++ : $foreign++;
+        $keep ? $record : '' }gmex;
+
+    # with no record left, the frame around them is no report either
+    $text =~ s/^.*(?:ERROR: LeakSanitizer|SUMMARY: \w+Sanitizer: \d+ byte).*\n?//mg
+        if $foreign && !$own;
+
+    return ($text, $foreign);
 }
 
 
