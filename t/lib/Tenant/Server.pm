@@ -246,7 +246,7 @@ sub write_conf
 }
 
 
-# True when nginx listens.  False when it has exited instead: status() and
+# True when nginx listens and has its workers.  False when it has exited instead: status() and
 # error_log() tell why.
 sub start
 {
@@ -287,6 +287,10 @@ sub start
 
         sleep 0.002;
     }
+
+    # but before the workers are there
+    $self->wait_until(sub { $self->workers >= $self->{workers} })
+        or die "no workers in $self->{timeout} s\n";
 
     return 1;
 }

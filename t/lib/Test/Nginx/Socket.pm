@@ -482,13 +482,12 @@ sub run_requests
 {
     my ($block, $round) = @_;
     my $name = $block->name;
-    my $requests = eval { Test::Nginx::Request::of_block($block, $Set{name}) };
+    my $requests = eval { Test::Nginx::Request::of_block($block, $Set{name}) }
+                   // bail_out("$name - $@");
     my $timeout = seconds($block->timeout) // $Set{timeout};
     my $pipelined = $block->pipelined_requests;
     my $expected = $pipelined ? scalar @$pipelined : scalar @$requests;
     my $left = '';
-
-    bail_out("$name - $@") if $@;
 
     for my $index (0 .. $expected - 1) {
         my $raw = $left;
