@@ -91,7 +91,9 @@ sub free_port
 #   env          {NAME => value} added to its environment
 #   timeout      seconds for a start, a reload, a stop; default 10
 #
-# %PORT% and %PREFIX% are replaced in every piece of configuration.
+# %PORT% and %PREFIX% are replaced in every piece of configuration, and in
+# conf %TEMP_PATHS%, which belongs into its http block, by directives that let
+# an ordinary user run a packaged nginx.
 sub new
 {
     my ($class, %opt) = @_;
@@ -232,6 +234,7 @@ sub write_conf
 
     $self->{conf} = $conf if defined $conf;
     my $text = $self->{conf};
+    $text =~ s/%TEMP_PATHS%/$self->temp_paths('')/eg;
     $text =~ s/%PORT%/$self->{port}/g;
     $text =~ s/%PREFIX%/$self->{prefix}/g;
 
@@ -246,8 +249,8 @@ sub write_conf
 }
 
 
-# True when nginx listens and has its workers.  False when it has exited instead: status() and
-# error_log() tell why.
+# True when nginx listens and has its workers.  False when it has exited
+# instead: status() and error_log() tell why.
 sub start
 {
     my ($self) = @_;
@@ -406,6 +409,7 @@ sub workers
 {
     my ($self) = @_;
 
+    return () unless $self->{pid};
     return grep { (command($_) // '') eq 'nginx: worker process' }
                children($self->{pid});
 }
@@ -557,8 +561,8 @@ sub without_foreign_leaks
         $keep ? $record : '' }gmex;
 
     # with no record left, the frame around them is no report either
-    $text =~ s/^.*(?:ERROR: LeakSanitizer|SUMMARY: \w+Sanitizer: \d+ byte).*\n?//mg
-        if $foreign && !$own;
+    my $frame = qr/ERROR: LeakSanitizer|SUMMARY: \w+Sanitizer: \d+ byte/;
+    $text =~ s/^.*$frame.*\n?//mg if $foreign && !$own;
 
     return ($text, $foreign);
 }

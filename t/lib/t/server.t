@@ -14,6 +14,8 @@ my %Ports = map { free_port() => 1 } 1 .. 50;
 is(scalar keys %Ports, 50, 'free ports are not handed out twice');
 
 subtest 'one process' => sub {
+    # with a sanitizer loaded, nginx's own leaks change the status
+    delete local $ENV{TEST_NGINX_PRELOAD};
     my $server = Tenant::Server->new(
         server => 'location / { return 200 "$http_x"; }');
     my $prefix = $server->prefix;
@@ -41,7 +43,8 @@ subtest 'a configuration that is refused' => sub {
 };
 
 subtest 'reload' => sub {
-    my $conf = sub { "events {} http { server { listen 127.0.0.1:%PORT%;"
+    my $conf = sub { 'events {} http { %TEMP_PATHS% access_log off;'
+                     . " server { listen 127.0.0.1:%PORT%;"
                      . " return 200 '$_[0]'; } } worker_processes 2;"
                      . ' error_log logs/error.log info;'
                      . ($> ? '' : ' user root;') };
