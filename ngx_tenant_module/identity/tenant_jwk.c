@@ -1,12 +1,13 @@
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/param_build.h>
 
 #include "tenant_b64url.h"
 #include "tenant_claim_path.h"
 #include "tenant_jwk.h"
-#include "tenant_verify.h"
 
 
 typedef struct {
@@ -53,12 +54,35 @@ tenant_jwk_skip(const char **reason, const char *text)
 }
 
 
-/* OpenSSL said no: because of the key, or for want of memory? */
+/*
+ * OpenSSL would not make a key that passed our own checks.  Some allocation
+ * failures leave only a vague error behind, so whatever is no verdict on the
+ * key counts as one: a set must not look complete without it.
+ */
 static tenant_jwk_status_t
-tenant_jwk_refused(const char **reason, const char *text)
+tenant_jwk_refused(const char **reason)
 {
-    return tenant_verify_no_memory() ? TENANT_JWK_NO_MEMORY
-                                     : tenant_jwk_skip(reason, text);
+    tenant_jwk_status_t  status = TENANT_JWK_NO_MEMORY;
+    unsigned long        code;
+    bool                 no_memory = false;
+
+    while ((code = ERR_get_error()) != 0) {
+        if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE) {
+            no_memory = true;
+
+        } else if (ERR_GET_LIB(code) == ERR_LIB_EC
+                   && (ERR_GET_REASON(code) == EC_R_POINT_IS_NOT_ON_CURVE
+                       || ERR_GET_REASON(code) == EC_R_INVALID_ENCODING))
+        {
+            status = tenant_jwk_skip(reason, "EC point is not on its curve");
+
+        } else if (ERR_GET_REASON(code) == ERR_R_UNSUPPORTED) {
+            status = tenant_jwk_skip(reason, "not supported by the OpenSSL"
+                                             " in use");
+        }
+    }
+
+    return no_memory ? TENANT_JWK_NO_MEMORY : status;
 }
 
 
@@ -233,7 +257,7 @@ tenant_jwk_rsa_key(tenant_jwk_t *jwk, const BIGNUM *n, const BIGNUM *e,
     OSSL_PARAM_BLD_free(bld);
 
     if (!made) {
-        return tenant_jwk_refused(reason, "RSA key is invalid");
+        return tenant_jwk_refused(reason);
     }
 
     jwk->sig_len = (size_t) (bits + 7) / 8;
@@ -308,8 +332,7 @@ tenant_jwk_ec_key(tenant_jwk_t *jwk, const tenant_jwk_curve_t *curve,
            && tenant_jwk_ec_order(jwk, curve->coordinate_len);
     OSSL_PARAM_BLD_free(bld);
 
-    return made ? TENANT_JWK_OK
-                : tenant_jwk_refused(reason, "EC point is not on its curve");
+    return made ? TENANT_JWK_OK : tenant_jwk_refused(reason);
 }
 
 
@@ -391,9 +414,7 @@ tenant_jwk_parse_okp(const json_t *json, tenant_jwk_t *jwk,
     jwk->pkey = EVP_PKEY_new_raw_public_key_ex(NULL, curve->type, NULL, x,
                                                len);
 
-    return jwk->pkey != NULL
-           ? TENANT_JWK_OK
-           : tenant_jwk_refused(reason, "OKP key is invalid");
+    return jwk->pkey != NULL ? TENANT_JWK_OK : tenant_jwk_refused(reason);
 }
 
 
