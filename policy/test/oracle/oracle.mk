@@ -1,0 +1,30 @@
+# Comparison with the reference implementation; needs Node 18.19 or newer.
+#
+#   make oracle         100,000 authorization cases, some minutes
+#   make oracle-check   a fixed small share of them, and the oracle itself
+
+ORACLE       := policy/test/oracle
+ORACLE_READY := $(ORACLE)/node_modules/.package-lock.json
+ORACLE_CASES ?= 100000
+ORACLE_SEED  ?= 1
+NODE         ?= node
+NPM          ?= npm
+
+.PHONY: oracle oracle-check oracle-bench
+
+$(ORACLE_READY): $(ORACLE)/package-lock.json
+	cd $(ORACLE) && $(NPM) ci --no-audit --no-fund
+	touch $@
+
+oracle: $(BUILD)/tenant-policy $(ORACLE_READY)
+	$(NODE) $(ORACLE)/compare.mjs --tool $(abspath $(BUILD))/tenant-policy \
+	    --cases $(ORACLE_CASES) --seed $(ORACLE_SEED) \
+	    --out $(abspath $(BUILD))/oracle
+
+oracle-check: $(BUILD)/tenant-policy $(ORACLE_READY)
+	$(NODE) $(ORACLE)/self_test.mjs
+	$(NODE) $(ORACLE)/compare.mjs --tool $(abspath $(BUILD))/tenant-policy \
+	    --cases 5000 --seed 1
+
+oracle-bench: $(ORACLE_READY)
+	$(NODE) $(ORACLE)/bench.mjs
