@@ -108,7 +108,8 @@ subtest 'jwks with what it should not have' => sub {
 # Attacks on something other than the signature must have a good one, or
 # they would be refused for the wrong reason.
 my $Forged = qr/^(?:none(?!_signed)|rs_hs_|hs_|other_key
-    |header_(?:jwk|jku|x5|tampered)|signature_|payload_tampered|es256_|padded_|standard_|trailing_|space_
+    |header_(?:jwk|jku|x5|tampered)|signature_|payload_tampered
+    |es256_|padded_|standard_|trailing_|space_
     |tab_|junk_|dots_|empty_header|alg_(?:other_hash|pss))/x;
 
 subtest 'attacks keep the signature right where it is not the point' => sub {

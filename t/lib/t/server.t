@@ -171,13 +171,13 @@ subtest 'a stream arrives in pieces' => sub {
     is(join('', map { $_->[1] } @chunks),
        "data: one\n\ndata: two\n\ndata: three\n\n", 'its events');
     is(scalar @chunks, 3, 'three pieces');
-    cmp_ok($chunks[0][0], '<', 0.1, 'the first at once');
-    cmp_ok($chunks[2][0], '>', 0.25, 'the last when it was sent');
+    cmp_ok($chunks[2][0], '>', 0.29, 'the last when it was sent');
+    cmp_ok($chunks[0][0], '<', $chunks[2][0] - 0.1, 'the first before');
     is_deeply(\@live, [map { $_->[1] } @chunks], 'seen while they came');
 
     my $start = time;
     http($gateway->port, 'GET', '/sse', ':on_chunk' => sub { 1 });
-    cmp_ok(time - $start, '<', 0.14, 'a client may leave early');
+    cmp_ok(time - $start, '<', 0.29, 'a client may leave early');
 };
 
 subtest 'echo of nginx' => sub {

@@ -14,11 +14,12 @@ use File::Basename ();
 use File::Path ();
 use List::Util ();
 use POSIX ();
-use Test::More import => [qw(pass fail is isnt like unlike skip diag)];
-use Time::HiRes qw(sleep time);
+use Test::More import => [qw(ok is fail skip diag)];
+use Time::HiRes qw(sleep);
 
 use Tenant::HTTP ();
 use Tenant::Server ();
+use Test::Nginx::Check ();
 use Test::Nginx::Request ();
 
 require Test::Base;
@@ -78,12 +79,7 @@ $ENV{TEST_NGINX_SERVER_ROOT} = $Root;
 $ENV{TEST_NGINX_SERVER_PORT} = $Port;
 $ENV{TEST_NGINX_HTML_DIR} //= "$Root/html";
 
-# How long a log line may take after the connection has closed, in seconds.
-my $SETTLE = 0.015;
-my $LOG_WAIT = 0.3;
-
 my $Server;        # the nginx of the block under test
-my $LogSeen;       # bytes of its error log checked already
 my $PrevConfig;    # a block without config runs with the one before
 my $Version;
 my $Pid = $$;
@@ -159,10 +155,7 @@ sub add_response_body_check ($) { push @{ $Set{body_checks} }, shift }
 
 sub is_str (@)
 {
-    my ($got, $expected, $name) = @_;
-
-    return like($got, $expected, $name) if ref $expected eq 'Regexp';
-    return is($got, $expected, $name);
+    return Test::Nginx::Check::is_text(@_);
 }
 
 
@@ -227,17 +220,30 @@ sub run_block
     }
 
     my $failed_before = failures();
-    $LogSeen = 0;
+    my $check = checker($block);
 
     for my $round (1 .. $Set{repeat_each}) {
         write_user_files($block) if $round > 1;
-        run_requests($block, $round - 1);
+        run_requests($block, $check, $round - 1);
     }
 
     $Server->stop
         or fail("$name - nginx does not stop");
 
     check_faults($block, $failed_before);
+}
+
+
+sub checker
+{
+    my ($block) = @_;
+
+    return Test::Nginx::Check->new(
+        block       => $block,
+        server      => $Server,
+        accumulate  => $Set{accumulate},
+        body_checks => $Set{body_checks},
+    );
 }
 
 
@@ -259,7 +265,7 @@ sub skip_reason
 
     $spec =~ /^\s*(\d+)\s*:\s*([<>]=?)\s*(\d+(?:\.\d+){2})
               (?:\s*:\s*(.*?))?\s*$/xs
-        or bail_out(scalar($block->name), " - bad skip_nginx: $spec");
+        or bail_out($block->name . " - bad skip_nginx: $spec");
 
     my ($count, $op, $wanted, $reason) = ($1, $2, $3, $4);
     my $order = compare_versions(nginx_version(), $wanted);
@@ -326,7 +332,7 @@ sub expand
     my ($block, $text) = @_;
     my $result = eval { Test::Nginx::Request::expand($text // '') };
 
-    bail_out(scalar($block->name), " - $@") if $@;
+    bail_out($block->name . " - $@") if $@;
     return $result;
 }
 
@@ -402,7 +408,7 @@ sub write_user_files
     my ($block) = @_;
     my $files = eval { Test::Nginx::Request::user_files($block->user_files) };
 
-    bail_out(scalar($block->name), " - $@") if $@;
+    bail_out($block->name . " - $@") if $@;
 
     for my $file (@$files) {
         my ($name, $body, $date) = @$file;
@@ -413,7 +419,7 @@ sub write_user_files
         if (defined $date) {
             local $ENV{TZ} = 'GMT';
             system('touch', '-t', $date, $path) == 0
-                or bail_out(scalar($block->name), " - user_files: bad date $date");
+                or bail_out($block->name . " - user_files: bad date $date");
         }
     }
 }
@@ -426,7 +432,7 @@ sub must_die
     my ($name, $expected) = map { scalar $block->$_ } qw(name must_die);
 
     my $failed_before = failures();
-    $LogSeen = 0;
+    my $check = checker($block);
 
     for my $round (1 .. $Set{repeat_each}) {
         my $started = $Server->start;
@@ -437,21 +443,13 @@ sub must_die
                "$name - exits with the status expected");
 
         } else {
-            ok_as(!$started, "$name - nginx refuses to start");
+            ok(!$started, "$name - nginx refuses to start");
         }
 
-        check_logs($block, $round - 1);
+        $check->logs($round - 1);
     }
 
     check_faults($block, $failed_before);
-}
-
-
-sub ok_as
-{
-    my ($true, $name) = @_;
-
-    return $true ? pass($name) : fail($name);
 }
 
 
@@ -480,7 +478,7 @@ sub failures
 
 sub run_requests
 {
-    my ($block, $round) = @_;
+    my ($block, $check, $round) = @_;
     my $name = $block->name;
     my $requests = eval { Test::Nginx::Request::of_block($block, $Set{name}) }
                    // bail_out("$name - $@");
@@ -510,11 +508,11 @@ sub run_requests
                 if $res->{truncated};
             diag "WARNING: $name - unexpected bytes after the response: $left"
                 if !$pipelined && length $left;
-            check_response($block, $res, $index, $expected > 1, $round);
+            $check->response($res, $index, $expected > 1, $round);
         }
 
         sleep seconds($block->wait) if $block->wait;
-        check_logs($block, $round);
+        $check->logs($round);
     }
 }
 
@@ -537,249 +535,6 @@ sub seconds
     return undef if !defined $text;
     $text =~ /^\s*([\d.]+)\s*(ms|s)?\s*$/ or bail_out("bad time: $text");
     return ($2 // '') eq 'ms' ? $1 / 1000 : $1;
-}
-
-
-# The expectation for one of several requests.
-sub of_request
-{
-    my ($block, $value, $index, $many) = @_;
-
-    return $value->[$index] if ref $value eq 'ARRAY';
-    bail_out(scalar($block->name), ' - several requests need a list of expectations')
-        if $many;
-    return $value;
-}
-
-
-sub with_port
-{
-    my ($text) = @_;
-
-    $text =~ s/\$ServerPort(?:ForClient)?\b/$Port/g
-        if defined $text && !ref $text;
-    return $text;
-}
-
-
-sub check_response
-{
-    my ($block, $res, $index, $many, $round) = @_;
-    my $name = $block->name;
-    my $want = sub {
-        my ($section) = @_;
-        my $value = $block->$section;
-
-        return undef if !defined $value;
-        return of_request($block, $value, $index, $many);
-    };
-
-    if (defined(my $like = $want->('error_code_like'))) {
-        like($res->status, qr/$like/sm, "$name - status code ok");
-
-    } else {
-        is($res->status, $want->('error_code') // 200,
-           "$name - status code ok");
-    }
-
-    if (defined(my $like = $want->('raw_response_headers_like'))) {
-        like($res->{raw}, qr/$like/s, "$name - raw response headers like");
-    }
-
-    if (defined(my $unlike = $want->('raw_response_headers_unlike'))) {
-        unlike($res->{raw}, qr/$unlike/s,
-               "$name - raw response headers unlike");
-    }
-
-    check_headers($block, $res, $want);
-    check_body($block, $res, $want);
-
-    for my $check (@{ $Set{body_checks} }) {
-        $check->($block, $res->body, $index, $round, 0);
-    }
-}
-
-
-sub check_headers
-{
-    my ($block, $res, $want) = @_;
-    my $name = $block->name;
-    my $exact = $want->('response_headers');
-    my $like = defined $exact ? undef : $want->('response_headers_like');
-
-    # a later line for the same header replaces the one before
-    my %expected = map { /^\s*!\s*(.*?)\s*$/ ? ($1 => undef)
-                         : /^\s*(.+?)\s*:\s*(.*?)\s*$/ ? ($1 => $2)
-                         : bail_out("$name - bad header line: $_") }
-                   grep { /\S/ } split /\n/, $exact // $like // '';
-
-    for my $header (sort keys %expected) {
-        my $value = $expected{$header};
-        my $got = $res->header($header) // '';
-
-        if (!defined $value) {
-            unlike($res->{raw}, qr/^\s*\Q$header\E\s*:/mi,
-                   "$name - header $header is absent");
-
-        } elsif (defined $like) {
-            like($got, qr/^$value$/, "$name - header $header like");
-
-        } else {
-            is($got, with_port($value), "$name - header $header ok");
-        }
-    }
-}
-
-
-sub check_body
-{
-    my ($block, $res, $want) = @_;
-    my $name = $block->name;
-
-    if (defined $block->response_body) {
-        is_str($res->body, with_port($want->('response_body')),
-               "$name - response body ok");
-
-    } elsif (defined $block->response_body_like) {
-        my $like = with_port($want->('response_body_like'));
-        like($res->body, qr/$like/s, "$name - response body like");
-
-    } elsif (defined $block->response_body_unlike) {
-        my $unlike = with_port($want->('response_body_unlike'));
-        unlike($res->body, qr/$unlike/s, "$name - response body unlike");
-    }
-}
-
-
-# Patterns of a log section: text is one plain string a line, else regular
-# expressions or strings.
-sub patterns
-{
-    my ($value) = @_;
-
-    return () if !defined $value;
-    return grep { defined } @$value if ref $value eq 'ARRAY';
-    return ($value) if ref $value;
-    return grep { length } split /\n+/, $value;
-}
-
-
-sub matches
-{
-    my ($line, $pattern) = @_;
-
-    return ref $pattern ? $line =~ $pattern : index($line, $pattern) >= 0;
-}
-
-
-sub check_logs
-{
-    my ($block, $round) = @_;
-    my $name = $block->name;
-    my @wanted = patterns($block->error_log);
-    my @lines = new_error_lines(@wanted);
-
-    check_grep($block, $round, \@lines);
-    check_patterns($name, 'error_log', \@wanted, \@lines);
-    check_no_patterns($name, 'no_error_log', [patterns($block->no_error_log)],
-                      \@lines);
-
-    if (defined $block->access_log || defined $block->no_access_log) {
-        my @access = split /^/, $Server->access_log;
-        check_patterns($name, 'access_log', [patterns($block->access_log)],
-                       \@access);
-        check_no_patterns($name, 'no_access_log',
-                          [patterns($block->no_access_log)], \@access);
-    }
-
-    warn_severe($block, \@lines);
-}
-
-
-# Lines since the last check, or all with check_accum_error_log.  A line of
-# the log phase may come after the client has seen the end: those asked for
-# are waited for.
-sub new_error_lines
-{
-    my (@wanted) = @_;
-    my $end = time + $LOG_WAIT;
-    my $from = $Set{accumulate} ? 0 : $LogSeen;
-    my ($text, @lines);
-
-    do {
-        sleep $SETTLE;
-        $text = $Server->error_log;
-        @lines = split /^/, substr $text, $from;
-        @wanted = grep { my $p = $_; !grep { matches($_, $p) } @lines }
-                       @wanted;
-    } while (@wanted && time < $end);
-
-    $LogSeen = length $text;
-    return @lines;
-}
-
-
-sub check_patterns
-{
-    my ($name, $section, $patterns, $lines) = @_;
-
-    for my $pattern (@$patterns) {
-        ok_as(scalar(grep { matches($_, $pattern) } @$lines),
-              "$name - $section has \"$pattern\"");
-    }
-}
-
-
-sub check_no_patterns
-{
-    my ($name, $section, $patterns, $lines) = @_;
-
-    for my $pattern (@$patterns) {
-        my @hits = grep { matches($_, $pattern) } @$lines;
-        ok_as(!@hits, "$name - $section \"$pattern\"");
-        diag @hits[0 .. List::Util::min($#hits, 9)] if @hits;
-    }
-}
-
-
-sub check_grep
-{
-    my ($block, $round, $lines) = @_;
-    my ($name, $grep) = map { scalar $block->$_ } qw(name grep_error_log);
-    my $expected = $block->grep_error_log_out;
-
-    bail_out("$name - grep_error_log and grep_error_log_out go together")
-        if defined $grep != defined $expected;
-    return if !defined $grep;
-
-    ($grep, $expected) = map { ref eq 'ARRAY' ? $_->[$round] : $_ }
-                             ($grep, $expected);
-    my $pattern = ref $grep ? $grep : qr/\Q$grep\E/;
-    my $out = join '', map { /($pattern)/ && $1 !~ /\n/ ? "$1\n" : () }
-                           @$lines;
-
-    is_str($out, $expected, "$name - grep_error_log_out");
-}
-
-
-# As the real one does: a warning, unless the test speaks of that level.
-sub warn_severe
-{
-    my ($block, $lines) = @_;
-    my $spoken = join "\n", patterns($block->error_log),
-                            patterns($block->no_error_log);
-
-    for my $level (qw(alert crit emerg)) {
-        next if $spoken =~ /\\?\[$level/ || defined $block->must_die;
-
-        for my $line (grep { /\[$level\]/ } @$lines) {
-            diag 'WARNING: ' . $block->name . " - $line";
-        }
-    }
-
-    for my $line (grep { /\bAssertion .*?failed\b/ } @$lines) {
-        fail($block->name . " - $line");
-    }
 }
 
 
