@@ -517,16 +517,20 @@ sub wait_log
 sub faults
 {
     my ($self) = @_;
-    my @logs = map { s{.*/}{}r } glob "$self->{prefix}/logs/sanitizer.*";
     my @modules = map { s{.*/}{}r } split ' ', $self->{modules};
     my $status = $self->{status} // 0;
     my (@faults, $foreign);
 
-    for my $text (map { $self->log_text($_) } qw(error.log stderr.log), @logs)
-    {
-        my ($own, $left) = without_foreign_leaks($text, @modules);
-        push @faults, sanitizer_reports($own);
+    $self->{reports} = '';
+
+    for my $name (qw(error.log stderr.log), $self->report_files) {
+        my ($own, $left) =
+            without_foreign_leaks($self->log_text($name), @modules);
+        my @found = sanitizer_reports($own);
+
+        push @faults, @found;
         $foreign ||= $left;
+        $self->{reports} .= $own if @found && $name =~ /^sanitizer/;
     }
 
     push @faults, grep { !(/worker process (\d+) / && $self->{killed}{$1}) }
@@ -543,13 +547,31 @@ sub faults
 }
 
 
+# The files that TEST_NGINX_PRELOAD's sanitizers have written, one a process.
+sub report_files
+{
+    my ($self) = @_;
+
+    return map { s{.*/}{}r } glob "$self->{prefix}/logs/sanitizer.*";
+}
+
+
+# The text of the reports that the last faults() found.
+sub reports
+{
+    return $_[0]{reports} // '';
+}
+
+
 # nginx does not free all at exit, its event arrays for one.  A leak is ours
-# when a module that was loaded is on the stack of the allocation.  Returns
-# the text without the other records, and whether there were any.
+# when a module that was loaded is on the stack of the allocation; modules are
+# unloaded before leaks are looked for, so code of a place that is not known
+# any more counts as one.  Returns the text without the other records, and
+# whether there were any.
 sub without_foreign_leaks
 {
     my ($text, @modules) = @_;
-    my $ours = @modules ? join '|', map { quotemeta } @modules : '(?!)';
+    my $ours = join '|', '<unknown module>', map { quotemeta } @modules;
     my ($own, $foreign) = (0, 0);
 
     return ($text, 0) unless $text =~ /ERROR: LeakSanitizer/;

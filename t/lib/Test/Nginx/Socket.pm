@@ -463,7 +463,10 @@ sub check_faults
     }
 
     return if failures() == $failed_before;
-    my @log = grep { /\[(?:warn|error|crit|alert|emerg)\]|Sanitizer/ }
+    my @report = split /^/, $Server->reports;
+    diag @report[0 .. List::Util::min($#report, 80)] if @report;
+
+    my @log = grep { /\[(?:warn|error|crit|alert|emerg)\]/ }
                    split /^/, $Server->error_log;
     splice @log, 0, -10 if @log > 10;
     diag "from $Root/logs/error.log:\n", @log if @log;
