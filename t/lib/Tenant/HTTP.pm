@@ -25,8 +25,11 @@ sub http
 {
     my ($port, $method, $path, @rest) = @_;
     my $client = Tenant::HTTP->new(port => $port);
+    my @names = @rest[grep { $_ % 2 == 0 } 0 .. $#rest];
 
-    return $client->request($method, $path, 'Connection' => 'close', @rest);
+    unshift @rest, 'Connection' => 'close'
+        unless grep { lc eq 'connection' } @names;
+    return $client->request($method, $path, @rest);
 }
 
 
@@ -111,7 +114,13 @@ sub exchange
     my $start = Time::HiRes::time();
     $self->connect unless $self->{sock};
     local $SIG{PIPE} = 'IGNORE';
-    $self->{sock}->syswrite($bytes) // die "write: $!\n";
+
+    for (my $done = 0; $done < length $bytes; ) {
+        # a server that has closed may have answered before it did
+        my $n = $self->{sock}->syswrite($bytes, length($bytes) - $done,
+                                        $done) // last;
+        $done += $n;
+    }
 
     my $res;
     do {

@@ -2,7 +2,8 @@
 
 use Test::Nginx::Socket;
 
-our $Body = join '', map { chr } 0x20 .. 0x7e;
+our $Header = "X-From: a variable\n";
+our $Text = join '', map { chr } 0x20 .. 0x7e;
 
 $ENV{TEST_NGINX_GREETING} = 'good morning';
 $ENV{RUNNER_TEST_VALUE} = 'from the environment';
@@ -291,6 +292,30 @@ x|a=1; b=2
 
 
 
+=== sections from variables, in one line and in several
+--- assertions: 2
+--- config
+    location = /t { return 200 "$http_x_from"; }
+--- more_headers eval: $::Header
+--- request
+GET /t
+--- response_body chomp
+a variable
+
+
+
+=== user_files from a variable, every printable character
+--- assertions: 2
+--- config
+--- user_files eval
+[["text", $::Text]]
+--- request
+GET /text
+--- response_body eval
+$::Text
+
+
+
 === error_code
 --- assertions: 1
 --- config
@@ -309,7 +334,7 @@ GET /nothing
 
 
 
-=== response_body_unlike, and a whole alphabet
+=== response_body_unlike
 --- assertions: 2
 --- config
     location = /t { return 200 "abc"; }

@@ -132,6 +132,7 @@ proxy_set_header Connection "";
 proxy_buffering off;
 location /agent { proxy_pass http://agent; }
 location /sse { proxy_pass http://127.0.0.1:$sse_port; }
+client_max_body_size 1m;
 location /echo { proxy_pass http://127.0.0.1:$echo_port; }
 CONF
 $gateway->start or die $gateway->error_log;
@@ -196,6 +197,10 @@ subtest 'answers of other kinds' => sub {
     ok(!eval { http($odd_port, 'GET', '/short'); 1 },
        'a body cut short is an error');
     like($@, qr/shorter than Content-Length/, 'of that name');
+
+    my $early = http($gateway->port, 'POST', '/agent',
+                     ':body' => 'x' x 5_000_000);
+    is($early->status, 413, 'an answer before the body was read');
 
     my $head = http($gateway->port, 'HEAD', '/agent');
     is($head->status, 200, 'HEAD');
