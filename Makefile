@@ -1,5 +1,3 @@
-# make help      what there is
-#
 # The parts bring their own rules: policy/policy.mk and t/unit/unit.mk.
 
 ROOT    := $(CURDIR)
@@ -8,7 +6,7 @@ CC      ?= gcc
 
 # SAN=address builds everything below build/asan with ASan and UBSan.
 ifeq ($(SAN),address)
-BUILD   := $(BUILD)/asan
+BUILD    := $(BUILD)/asan
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
             -fno-omit-frame-pointer
 endif
@@ -21,3 +19,43 @@ CFLAGS  ?= -g -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIC
 
 -include policy/policy.mk
 -include t/unit/unit.mk
+
+# The module is configured by nginx's own script, out of the tree of
+# nginx-dev, which stays unwritten.
+
+NGINX_SRC   ?= /usr/share/nginx/src
+MODULE      := $(BUILD)/ngx_http_tenant_module.so
+MODULE_DIR  := $(abspath $(BUILD))/module
+MODULE_SRCS := $(wildcard ngx_tenant_module/*.[ch] \
+               ngx_tenant_module/*/*.[ch] policy/*.[ch])
+
+# The list of files is part of the configuration, their contents are not.
+MODULE_LIST := $(MODULE_DIR)/files
+
+.PHONY: all module help run demo test asan bench bench-ir fuzz lint clean FORCE
+
+all: module $(BUILD)/tenant-policy $(BUILD)/unit-tests $(BUILD)/make-token
+
+module: $(MODULE)
+
+$(MODULE_LIST): FORCE
+	@mkdir -p $(@D)
+	@echo "$(sort $(MODULE_SRCS))" | cmp -s - $@ \
+	    || echo "$(sort $(MODULE_SRCS))" > $@
+
+$(MODULE_DIR)/Makefile: config $(MODULE_LIST)
+	@cd $(NGINX_SRC) && bash -c '. ./conf_flags && bash ./configure \
+	    --with-cc-opt="$(CFLAGS) $(SANFLAGS)" \
+	    --with-ld-opt="-Wl,-z,relro -Wl,-z,now -fPIC $(SANFLAGS)" \
+	    "$${NGX_CONF_FLAGS[@]}" --add-dynamic-module=$(ROOT) \
+	    --builddir=$(MODULE_DIR)' > $(MODULE_DIR)/configure.log 2>&1 \
+	    || { tail -20 $(MODULE_DIR)/configure.log; rm -f $@; exit 1; }
+
+$(MODULE): $(MODULE_DIR)/Makefile $(MODULE_SRCS)
+	@$(MAKE) -f $(MODULE_DIR)/Makefile -C $(NGINX_SRC) modules \
+	    > $(MODULE_DIR)/make.log 2>&1 \
+	    || { grep -B2 -A8 'error' $(MODULE_DIR)/make.log; exit 1; }
+	@cp $(MODULE_DIR)/ngx_http_tenant_module.so $@
+
+clean:
+	rm -rf $(BUILD)

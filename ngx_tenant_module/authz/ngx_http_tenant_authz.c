@@ -1,0 +1,485 @@
+#include "ngx_http_tenant_policies.h"
+#include "../identity/ngx_http_tenant_identity.h"
+#include "../metering/ngx_http_tenant_counters.h"
+
+
+#define NGX_HTTP_TENANT_ERROR_LEN  512      /* of one evaluation error */
+
+
+static ngx_int_t ngx_http_tenant_authz_context(ngx_http_request_t *r,
+    ngx_http_tenant_policies_t *policies, policy_arena_t *arena,
+    policy_value_t *context);
+static ngx_int_t ngx_http_tenant_authz_source_ip(ngx_http_request_t *r,
+    policy_value_t *value);
+static ngx_table_elt_t *ngx_http_tenant_session(ngx_http_request_t *r);
+static ngx_int_t ngx_http_tenant_authz_note(ngx_http_request_t *r,
+    ngx_http_tenant_ctx_t *ctx, policy_result_t *result);
+static void ngx_http_tenant_authz_errors(ngx_http_request_t *r,
+    policy_result_t *result);
+
+
+/* the order is that of NGX_HTTP_TENANT_CONTEXT_* */
+
+const policy_str_t  ngx_http_tenant_context_keys[] = {
+    { "method", 6 },
+    { "path", 4 },
+    { "source_ip", 9 },
+    { "now", 3 },
+    { "tls", 3 },
+    { "session", 7 }
+};
+
+
+ngx_int_t
+ngx_http_tenant_authz_init_process(ngx_cycle_t *cycle,
+    ngx_http_tenant_main_conf_t *tmcf)
+{
+    void  *buffer;
+
+    buffer = ngx_palloc(cycle->pool, POLICY_SCRATCH);
+    if (buffer == NULL) {
+        return NGX_ERROR;
+    }
+
+    tmcf->arena = policy_arena_init(buffer, POLICY_SCRATCH);
+
+    return tmcf->arena ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
+{
+    policy_str_t                  name;
+    policy_uid_t                  action;
+    policy_status_t               rc;
+    policy_arena_t               *arena;
+    policy_result_t               result;
+    policy_request_t              request;
+    const policy_set_t           *set;
+    const policy_store_t         *stores[3];
+    ngx_http_tenant_entity_t     *principal, *tenant, *agent;
+    ngx_http_tenant_policies_t   *policies;
+    ngx_http_tenant_identity_t   *identity;
+    ngx_http_tenant_loc_conf_t   *tlcf;
+    ngx_http_tenant_main_conf_t  *tmcf;
+
+    static policy_uid_t  anonymous;
+
+    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
+    tlcf = ngx_http_get_module_loc_conf(r, ngx_http_tenant_module);
+
+    policies = tlcf->policies;
+    arena = tmcf->arena;
+    identity = ctx->caller->identity;
+
+    ngx_memzero(&request, sizeof(policy_request_t));
+    ngx_memzero(&result, sizeof(policy_result_t));
+
+    policy_arena_reset(arena);
+
+    agent = ngx_http_tenant_entity_agent(r, ctx->agent);
+    if (agent == NULL) {
+        goto fault;
+    }
+
+    stores[request.nstores++] = agent->store;
+    request.resource = &agent->uid;
+
+    if (identity) {
+        principal = ngx_http_tenant_entity_principal(r, identity);
+        tenant = ngx_http_tenant_entity_tenant(r, identity->tenant);
+
+        if (principal == NULL || tenant == NULL) {
+            goto fault;
+        }
+
+        stores[request.nstores++] = principal->store;
+        stores[request.nstores++] = tenant->store;
+        request.principal = &principal->uid;
+
+    } else {
+        if (policy_uid_init(&anonymous, POLICY_STR("Anonymous"),
+                            POLICY_STR("anonymous"))
+            != POLICY_OK)
+        {
+            goto fault;
+        }
+
+        request.principal = &anonymous;
+    }
+
+    name.data = (char *) ctx->action.data;
+    name.len = ctx->action.len;
+
+    if (policy_uid_init(&action, POLICY_STR("Action"), name) != POLICY_OK) {
+        goto fault;
+    }
+
+    request.action = &action;
+
+    if (ngx_http_tenant_authz_context(r, policies, arena, &request.context)
+        != NGX_OK)
+    {
+        goto fault;
+    }
+
+    set = policies->set;
+    request.stores = stores;
+    request.sets = &set;
+    request.nsets = 1;
+
+    rc = policy_authorize(&request, arena, &result);
+
+    ctx->decided = 1;
+    ctx->allowed = (rc == POLICY_OK && result.decision == POLICY_ALLOW);
+
+    if (result.nerrors) {
+        ngx_http_tenant_authz_errors(r, &result);
+    }
+
+    if (ngx_http_tenant_authz_note(r, ctx, &result) != NGX_OK) {
+        goto fault;
+    }
+
+    if (tlcf->decision_log) {
+        ngx_http_tenant_decision_log(r, ctx, &request, &result);
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "tenant decision: %s, %uD policies looked at, %s",
+                   ctx->allowed ? "allow" : "deny", result.evaluated,
+                   policy_status_name(rc));
+
+    if (rc != POLICY_OK) {
+
+        /* what was not evaluated may be a forbid: no mode lets it pass */
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "tenant policy: engine stopped: %s%s%s",
+                      policy_status_name(rc), result.limit ? " of " : "",
+                      result.limit ? result.limit : "");
+
+        ngx_http_tenant_refusal(&ctx->refusal, NGX_HTTP_TENANT_R_FAULT,
+                                NGX_HTTP_INTERNAL_SERVER_ERROR, NULL,
+                                rc == POLICY_LIMIT
+                                ? "the policy engine met a limit"
+                                : "the policy engine failed");
+        return NGX_DECLINED;
+    }
+
+    if (ctx->allowed) {
+        return NGX_OK;
+    }
+
+    if (tlcf->policy == NGX_HTTP_TENANT_POLICY_SHADOW) {
+        ctx->shadowed = 1;
+        return NGX_OK;
+    }
+
+    ngx_http_tenant_refusal(&ctx->refusal, NGX_HTTP_TENANT_R_POLICY_DENIED,
+                            NGX_HTTP_FORBIDDEN, NULL,
+                            result.nreasons
+                            ? "a policy forbids this"
+                            : "no policy permits this");
+
+    return NGX_DECLINED;
+
+fault:
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "tenant policy: cannot build the request");
+
+    ngx_http_tenant_refusal(&ctx->refusal, NGX_HTTP_TENANT_R_FAULT,
+                            NGX_HTTP_INTERNAL_SERVER_ERROR, NULL,
+                            "the policy engine failed");
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_authz_context(ngx_http_request_t *r,
+    ngx_http_tenant_policies_t *policies, policy_arena_t *arena,
+    policy_value_t *context)
+{
+    ngx_uint_t        i, n;
+    ngx_time_t       *tp;
+    policy_value_t    v;
+    policy_record_t  *record;
+    ngx_table_elt_t  *h;
+
+    for (i = 0, n = 0; i < NGX_HTTP_TENANT_CONTEXT_KEYS; i++) {
+        n += policies->context[i];
+    }
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    if (policy_record_begin(arena, &record) != POLICY_OK) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < NGX_HTTP_TENANT_CONTEXT_KEYS; i++) {
+
+        if (!policies->context[i]) {
+            continue;
+        }
+
+        switch (i) {
+
+        case NGX_HTTP_TENANT_CONTEXT_METHOD:
+            v = policy_string((char *) r->method_name.data,
+                              r->method_name.len);
+            break;
+
+        case NGX_HTTP_TENANT_CONTEXT_PATH:
+            v = policy_string((char *) r->uri.data, r->uri.len);
+            break;
+
+        case NGX_HTTP_TENANT_CONTEXT_SOURCE_IP:
+            switch (ngx_http_tenant_authz_source_ip(r, &v)) {
+
+            case NGX_OK:
+                break;
+
+            case NGX_DECLINED:
+                continue;
+
+            default:
+                return NGX_ERROR;
+            }
+
+            break;
+
+        case NGX_HTTP_TENANT_CONTEXT_NOW:
+            tp = ngx_timeofday();
+            v = policy_datetime((int64_t) tp->sec * 1000 + tp->msec);
+            break;
+
+        case NGX_HTTP_TENANT_CONTEXT_TLS:
+#if (NGX_HTTP_SSL)
+            v = policy_bool(r->connection->ssl != NULL);
+#else
+            v = policy_bool(0);
+#endif
+            break;
+
+        default: /* NGX_HTTP_TENANT_CONTEXT_SESSION */
+            h = ngx_http_tenant_session(r);
+
+            if (h == NULL) {
+                continue;
+            }
+
+            v = policy_string((char *) h->value.data, h->value.len);
+        }
+
+        if (policy_record_set(record, ngx_http_tenant_context_keys[i], v)
+            != POLICY_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return policy_record_end(record, context) == POLICY_OK ? NGX_OK
+                                                           : NGX_ERROR;
+}
+
+
+/* NGX_DECLINED: the client came by a UNIX-domain socket, the key is absent */
+
+static ngx_int_t
+ngx_http_tenant_authz_source_ip(ngx_http_request_t *r, policy_value_t *value)
+{
+    size_t                len;
+    unsigned              bits;
+    const uint8_t        *addr;
+    struct sockaddr      *sa;
+    struct sockaddr_in   *sin;
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6  *sin6;
+#endif
+
+    sa = r->connection->sockaddr;
+
+    switch (sa->sa_family) {
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) sa;
+        addr = sin6->sin6_addr.s6_addr;
+        len = 16;
+        bits = 128;
+
+        /* a dual-stack socket shows IPv4 clients so; policies write IPv4 */
+
+        if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
+            addr += 12;
+            len = 4;
+            bits = 32;
+        }
+
+        break;
+#endif
+
+    case AF_INET:
+        sin = (struct sockaddr_in *) sa;
+        addr = (uint8_t *) &sin->sin_addr.s_addr;
+        len = 4;
+        bits = 32;
+        break;
+
+    default:
+        return NGX_DECLINED;
+    }
+
+    return policy_ip(addr, len, bits, value) == POLICY_OK ? NGX_OK
+                                                          : NGX_ERROR;
+}
+
+
+static ngx_table_elt_t *
+ngx_http_tenant_session(ngx_http_request_t *r)
+{
+    ngx_uint_t        i, n;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  names[] = {
+        ngx_string("mcp-session-id"),
+        ngx_string("x-amzn-bedrock-agentcore-runtime-session-id")
+    };
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return NULL;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        for (n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+            if (h[i].key.len == names[n].len
+                && ngx_strncmp(h[i].lowcase_key, names[n].data, names[n].len)
+                   == 0)
+            {
+                return &h[i];
+            }
+        }
+    }
+}
+
+
+/* The result stands in the arena, which the next request resets. */
+
+static ngx_int_t
+ngx_http_tenant_authz_note(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx,
+    policy_result_t *result)
+{
+    size_t  size;
+
+    if (result->nreasons == 0) {
+        return NGX_OK;
+    }
+
+    size = result->nreasons * sizeof(policy_ref_t);
+
+    ctx->reasons = ngx_palloc(r->pool, size);
+    if (ctx->reasons == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(ctx->reasons, result->reasons, size);
+    ctx->nreasons = result->nreasons;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_tenant_authz_policy_ids(ngx_pool_t *pool,
+    ngx_http_tenant_ctx_t *ctx, ngx_str_t *ids)
+{
+    u_char        *p;
+    size_t         len;
+    ngx_uint_t     i;
+    policy_ref_t  *ref;
+    policy_info_t  info;
+
+    ref = ctx->reasons;
+    len = 0;
+
+    for (i = 0; i < ctx->nreasons; i++) {
+        if (policy_set_info(ref[i].set, ref[i].index, &info) != POLICY_OK) {
+            return NGX_ERROR;
+        }
+
+        len += info.id.len + 1;
+    }
+
+    ids->len = 0;
+
+    ids->data = ngx_pnalloc(pool, len ? len : 1);
+    if (ids->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ids->data;
+
+    for (i = 0; i < ctx->nreasons; i++) {
+        (void) policy_set_info(ref[i].set, ref[i].index, &info);
+
+        if (i) {
+            *p++ = ',';
+        }
+
+        p = ngx_cpymem(p, info.id.data, info.id.len);
+    }
+
+    ids->len = p - ids->data;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_tenant_authz_errors(ngx_http_request_t *r, policy_result_t *result)
+{
+    size_t         i;
+    ngx_str_t      id;
+    policy_info_t  info;
+    char           message[NGX_HTTP_TENANT_ERROR_LEN];
+
+    (void) ngx_atomic_fetch_add(&ngx_http_tenant_totals(r)->policy_errors,
+                                result->nerrors);
+
+    for (i = 0; i < result->nerrors; i++) {
+        (void) policy_eval_error_print(&result->errors[i], message,
+                                       sizeof(message));
+
+        ngx_str_null(&id);
+
+        if (policy_set_info(result->errors[i].policy.set,
+                            result->errors[i].policy.index, &info)
+            == POLICY_OK)
+        {
+            id.data = (u_char *) info.id.data;
+            id.len = info.id.len;
+        }
+
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "tenant policy \"%V\" failed and was skipped: %s: %s",
+                      &id,
+                      policy_error_kind_name(result->errors[i].kind),
+                      message);
+    }
+}

@@ -1,0 +1,50 @@
+/*
+ * The policy decision: builds the Cedar request from caller, agent and
+ * request, and asks the engine in policy/.  Nobody else includes policy.h.
+ */
+
+#ifndef NGX_HTTP_TENANT_AUTHZ_H
+#define NGX_HTTP_TENANT_AUTHZ_H
+
+
+#include "../ngx_http_tenant_module.h"
+
+
+/*
+ * Compiles the files ("files": ngx_str_t, full paths, globs allowed) into a
+ * set that lives as long as the configuration.  What is wrong is logged with
+ * file, line and column.
+ */
+ngx_http_tenant_policies_t *ngx_http_tenant_policies_compile(ngx_conf_t *cf,
+    ngx_http_tenant_main_conf_t *tmcf, ngx_array_t *files);
+
+/*
+ * Whether a value of the registry can be a Cedar attribute; if not, why, cut
+ * to size bytes with the closing NUL.
+ */
+ngx_int_t ngx_http_tenant_attribute_check(json_t *value, char *message,
+    size_t size);
+
+/* Memory for the worker's decisions. */
+ngx_int_t ngx_http_tenant_authz_init_process(ngx_cycle_t *cycle,
+    ngx_http_tenant_main_conf_t *tmcf);
+
+/*
+ * Decides for ctx->caller, ctx->agent, ctx->action and notes the decision in
+ * ctx.  NGX_OK: go on (allowed, or denied in shadow mode); NGX_DECLINED: the
+ * refusal says why not.
+ */
+ngx_int_t ngx_http_tenant_authorize(ngx_http_request_t *r,
+    ngx_http_tenant_ctx_t *ctx);
+
+/* Ids of the determining policies, joined by ","; from the pool. */
+ngx_int_t ngx_http_tenant_authz_policy_ids(ngx_pool_t *pool,
+    ngx_http_tenant_ctx_t *ctx, ngx_str_t *ids);
+
+
+/* The directive tenant_decision_log: PATH [deny] [buffer=] [flush=] | off */
+char *ngx_http_tenant_decision_log_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
+#endif /* NGX_HTTP_TENANT_AUTHZ_H */

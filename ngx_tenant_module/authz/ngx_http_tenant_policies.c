@@ -1,0 +1,319 @@
+/* Policy files, compiled when nginx reads its configuration. */
+
+#include "ngx_http_tenant_authz.h"
+#include "ngx_http_tenant_policies.h"
+
+
+static ngx_int_t ngx_http_tenant_policies_add(ngx_conf_t *cf,
+    ngx_http_tenant_policies_t *policies, ngx_str_t *pattern);
+static ngx_int_t ngx_http_tenant_policies_file(ngx_conf_t *cf,
+    ngx_http_tenant_policies_t *policies, ngx_str_t *name);
+static ngx_int_t ngx_http_tenant_policies_read(ngx_conf_t *cf,
+    ngx_str_t *name, policy_str_t *text);
+static void ngx_http_tenant_policies_uses(
+    ngx_http_tenant_policies_t *policies);
+static void ngx_http_tenant_policies_cleanup(void *data);
+static void *ngx_http_tenant_chunk_alloc(void *data, size_t size);
+static void ngx_http_tenant_chunk_free(void *data, void *chunk, size_t size);
+
+
+const policy_memory_t  ngx_http_tenant_policy_memory = {
+    ngx_http_tenant_chunk_alloc,
+    ngx_http_tenant_chunk_free,
+    NULL
+};
+
+
+ngx_http_tenant_policies_t *
+ngx_http_tenant_policies_compile(ngx_conf_t *cf,
+    ngx_http_tenant_main_conf_t *tmcf, ngx_array_t *files)
+{
+    ngx_str_t                    *name;
+    ngx_uint_t                    i;
+    policy_error_t                err;
+    ngx_pool_cleanup_t           *cln;
+    policy_set_options_t          options;
+    ngx_http_tenant_policies_t   *policies, **slot;
+
+    policies = ngx_pcalloc(cf->pool, sizeof(ngx_http_tenant_policies_t));
+    if (policies == NULL) {
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    slot = ngx_array_push(&tmcf->policies);
+    if (slot == NULL) {
+        return NULL;
+    }
+
+    *slot = policies;
+
+    ngx_memzero(&options, sizeof(policy_set_options_t));
+    options.id_annotation = 1;
+
+    if (policy_set_create(&ngx_http_tenant_policy_memory, &options,
+                          &policies->set)
+        != POLICY_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "tenant_policy_file: no memory");
+        return NULL;
+    }
+
+    cln->handler = ngx_http_tenant_policies_cleanup;
+    cln->data = policies;
+
+    name = files->elts;
+
+    for (i = 0; i < files->nelts; i++) {
+        if (ngx_http_tenant_policies_add(cf, policies, &name[i]) != NGX_OK) {
+            return NULL;
+        }
+    }
+
+    if (policy_set_finish(policies->set, &err) != POLICY_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "tenant_policy_file: "
+                           "%s:%uD:%uD: %s", err.file, err.line, err.column,
+                           err.message);
+        return NULL;
+    }
+
+    if (policy_set_count(policies->set) == 0) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0, "tenant_policy_file \"%V\": "
+                           "no policy in it, everything is denied",
+                           &name[0]);
+    }
+
+    ngx_http_tenant_policies_uses(policies);
+
+    return policies;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_policies_add(ngx_conf_t *cf,
+    ngx_http_tenant_policies_t *policies, ngx_str_t *pattern)
+{
+    ngx_int_t    rc;
+    ngx_str_t    name;
+    ngx_uint_t   n;
+    ngx_glob_t   gl;
+
+    if (strpbrk((char *) pattern->data, "*?[") == NULL) {
+        return ngx_http_tenant_policies_file(cf, policies, pattern);
+    }
+
+    ngx_memzero(&gl, sizeof(ngx_glob_t));
+
+    gl.pattern = pattern->data;
+    gl.log = cf->log;
+    gl.test = 1;
+
+    if (ngx_open_glob(&gl) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_open_glob_n " \"%s\" failed", gl.pattern);
+        return NGX_ERROR;
+    }
+
+    for (n = 0; /* void */ ; n++) {
+        rc = ngx_read_glob(&gl, &name);
+
+        if (rc != NGX_OK) {
+            break;
+        }
+
+        /* glob's strings go away with it, and are its own: copy */
+
+        name.data = ngx_pstrdup(cf->pool, &name);
+        if (name.data == NULL) {
+            ngx_close_glob(&gl);
+            return NGX_ERROR;
+        }
+
+        if (ngx_http_tenant_policies_file(cf, policies, &name) != NGX_OK) {
+            ngx_close_glob(&gl);
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_close_glob(&gl);
+
+    if (n == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "tenant_policy_file: no file matches \"%V\"",
+                           pattern);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_policies_file(ngx_conf_t *cf,
+    ngx_http_tenant_policies_t *policies, ngx_str_t *name)
+{
+    u_char           *path;
+    policy_str_t      file, text;
+    policy_error_t    err;
+    policy_status_t   rc;
+
+    path = ngx_pnalloc(cf->temp_pool, name->len + 1);
+    if (path == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(path, name->data, name->len);
+    path[name->len] = '\0';
+
+    file.data = (char *) path;
+    file.len = name->len;
+    name->data = path;
+
+    if (ngx_http_tenant_policies_read(cf, name, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = policy_set_add(policies->set, file, text, &err);
+
+    ngx_free((void *) text.data);
+
+    if (rc == POLICY_OK) {
+        return NGX_OK;
+    }
+
+    if (err.line) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "tenant_policy_file: %V:%uD:%uD: %s", name,
+                           err.line, err.column, err.message);
+
+    } else {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "tenant_policy_file: %V: %s", name, err.message);
+    }
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_policies_read(ngx_conf_t *cf, ngx_str_t *name,
+    policy_str_t *text)
+{
+    off_t             size;
+    u_char           *buf;
+    ngx_file_t        file;
+    ngx_file_info_t   fi;
+
+    ngx_memzero(&file, sizeof(ngx_file_t));
+
+    file.name = *name;
+    file.log = cf->log;
+
+    file.fd = ngx_open_file(name->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+    if (file.fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "tenant_policy_file: cannot open \"%V\"", name);
+        return NGX_ERROR;
+    }
+
+    if (ngx_fd_info(file.fd, &fi) == NGX_FILE_ERROR || !ngx_is_file(&fi)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "tenant_policy_file: \"%V\" is not a file", name);
+        goto failed;
+    }
+
+    size = ngx_file_size(&fi);
+
+    if (size > (off_t) POLICY_MAX_TEXT) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "tenant_policy_file: \"%V\" is larger than %ud "
+                           "bytes", name, POLICY_MAX_TEXT);
+        goto failed;
+    }
+
+    buf = ngx_alloc(size ? size : 1, cf->log);
+    if (buf == NULL) {
+        goto failed;
+    }
+
+    if (ngx_read_file(&file, buf, size, 0) != size) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "tenant_policy_file: cannot read \"%V\"", name);
+        ngx_free(buf);
+        goto failed;
+    }
+
+    (void) ngx_close_file(file.fd);
+
+    text->data = (char *) buf;
+    text->len = size;
+
+    return NGX_OK;
+
+failed:
+
+    (void) ngx_close_file(file.fd);
+
+    return NGX_ERROR;
+}
+
+
+/* A context key that no policy looks at is not built. */
+
+static void
+ngx_http_tenant_policies_uses(ngx_http_tenant_policies_t *policies)
+{
+    size_t               i, n;
+    const policy_use_t  *uses;
+
+    for (i = 0; i < NGX_HTTP_TENANT_CONTEXT_KEYS; i++) {
+        policies->context[i] =
+            policy_set_uses_attr(policies->set, POLICY_CONTEXT,
+                                 ngx_http_tenant_context_keys[i]);
+    }
+
+    if (policy_set_uses(policies->set, &uses, &n) != POLICY_OK) {
+        return;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (uses[i].kind == POLICY_USE_ANY_TAG) {
+            policies->any_tag = 1;
+        }
+
+        if (uses[i].variable == POLICY_CONTEXT
+            && uses[i].kind == POLICY_USE_WHOLE)
+        {
+            ngx_memset(policies->context, 1, sizeof(policies->context));
+        }
+    }
+}
+
+
+static void
+ngx_http_tenant_policies_cleanup(void *data)
+{
+    ngx_http_tenant_policies_t  *policies = data;
+
+    policy_set_destroy(policies->set);
+}
+
+
+static void *
+ngx_http_tenant_chunk_alloc(void *data, size_t size)
+{
+    return malloc(size);
+}
+
+
+static void
+ngx_http_tenant_chunk_free(void *data, void *chunk, size_t size)
+{
+    free(chunk);
+}

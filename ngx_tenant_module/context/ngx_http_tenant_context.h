@@ -1,0 +1,35 @@
+/*
+ * The tenant context as others see it: variables for nginx.conf, headers for
+ * the agent.
+ */
+
+#ifndef NGX_HTTP_TENANT_CONTEXT_H
+#define NGX_HTTP_TENANT_CONTEXT_H
+
+
+#include "../ngx_http_tenant_module.h"
+
+
+typedef struct {
+    ngx_str_t                  name;
+    ngx_str_t                  lowcase;
+    ngx_uint_t                 hash;
+    ngx_http_complex_value_t   value;
+} ngx_http_tenant_header_t;
+
+
+ngx_int_t ngx_http_tenant_add_variables(ngx_conf_t *cf);
+
+/* The directive tenant_header NAME VALUE. */
+char *ngx_http_tenant_header_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/*
+ * Removes from the request whatever could be taken for ours, in any spelling
+ * that nginx forwards, then adds ours if the caller is known.
+ */
+ngx_int_t ngx_http_tenant_headers(ngx_http_request_t *r,
+    ngx_http_tenant_ctx_t *ctx);
+
+
+#endif /* NGX_HTTP_TENANT_CONTEXT_H */

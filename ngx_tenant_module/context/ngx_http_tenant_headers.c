@@ -1,0 +1,550 @@
+#include "ngx_http_tenant_context.h"
+#include "../identity/ngx_http_tenant_identity.h"
+
+
+#define NGX_HTTP_TENANT_HEADERS_MAX  8      /* of a ready set */
+
+
+/* A header of a ready set: its last words, and where its value is. */
+typedef struct {
+    ngx_str_t    name;
+    ngx_str_t    lowcase;
+    ngx_uint_t   hash;
+} ngx_http_tenant_ready_t;
+
+
+static ngx_uint_t ngx_http_tenant_header_forged(
+    ngx_http_tenant_loc_conf_t *tlcf, ngx_table_elt_t *h);
+static ngx_uint_t ngx_http_tenant_header_is(ngx_table_elt_t *h,
+    ngx_str_t *name, ngx_uint_t prefix);
+static ngx_uint_t ngx_http_tenant_headers_check(ngx_http_request_t *r,
+    ngx_http_tenant_loc_conf_t *tlcf);
+static ngx_int_t ngx_http_tenant_headers_strip(ngx_http_request_t *r,
+    ngx_http_tenant_loc_conf_t *tlcf);
+static ngx_int_t ngx_http_tenant_headers_ready(ngx_http_request_t *r,
+    ngx_http_tenant_ctx_t *ctx, ngx_http_tenant_ready_t *ready);
+static ngx_int_t ngx_http_tenant_headers_own(ngx_http_request_t *r,
+    ngx_array_t *headers);
+static ngx_int_t ngx_http_tenant_header_push(ngx_http_request_t *r,
+    ngx_str_t *name, ngx_str_t *lowcase, ngx_uint_t *hash,
+    ngx_str_t *value);
+static ngx_uint_t ngx_http_tenant_header_unsafe(ngx_str_t *value, size_t i);
+static ngx_int_t ngx_http_tenant_header_encode(ngx_pool_t *pool,
+    ngx_str_t *value);
+
+
+/* the order is that of the values in ngx_http_tenant_headers_ready() */
+
+static ngx_http_tenant_ready_t  ngx_http_tenant_ready_default[] = {
+    { ngx_string("X-Tenant-Id"), ngx_string("x-tenant-id"), 0 },
+    { ngx_string("X-Tenant-Tier"), ngx_string("x-tenant-tier"), 0 },
+    { ngx_string("X-Tenant-Model"), ngx_string("x-tenant-model"), 0 },
+    { ngx_string("X-Tenant-Subject"), ngx_string("x-tenant-subject"), 0 },
+    { ngx_string("X-Tenant-Actor-Id"), ngx_string("x-tenant-actor-id"), 0 },
+    { ngx_string("X-Tenant-Agent"), ngx_string("x-tenant-agent"), 0 },
+    { ngx_null_string, ngx_null_string, 0 }
+};
+
+#define ngx_http_tenant_agentcore(name, low)                                  \
+    { ngx_string("X-Amzn-Bedrock-AgentCore-Runtime-Custom-Tenant-" name),     \
+      ngx_string("x-amzn-bedrock-agentcore-runtime-custom-tenant-" low), 0 }
+
+static ngx_http_tenant_ready_t  ngx_http_tenant_ready_agentcore[] = {
+    ngx_http_tenant_agentcore("Id", "id"),
+    ngx_http_tenant_agentcore("Tier", "tier"),
+    ngx_http_tenant_agentcore("Model", "model"),
+    ngx_http_tenant_agentcore("Subject", "subject"),
+    ngx_http_tenant_agentcore("Actor-Id", "actor-id"),
+    ngx_http_tenant_agentcore("Agent", "agent"),
+    { ngx_null_string, ngx_null_string, 0 }
+};
+
+
+/*
+ * What no client may send past the module: the ready sets, and what an
+ * AgentCore runtime takes for the caller's identity.
+ */
+
+static ngx_str_t  ngx_http_tenant_forged_prefixes[] = {
+    ngx_string("x-tenant-"),
+    ngx_string("x-amzn-bedrock-agentcore-runtime-custom-tenant-"),
+    ngx_null_string
+};
+
+static ngx_str_t  ngx_http_tenant_forged_names[] = {
+    ngx_string("x-amzn-bedrock-agentcore-runtime-user-id"),
+    ngx_string("x-amz-bedrock-agentcore-identity-wat"),
+    ngx_string("workloadaccesstoken"),
+    ngx_null_string
+};
+
+
+/* Framing, and what nginx makes itself: a value here would be ignored or
+ * would break the request. */
+
+static ngx_str_t  ngx_http_tenant_header_refused[] = {
+    ngx_string("host"),
+    ngx_string("connection"),
+    ngx_string("keep-alive"),
+    ngx_string("transfer-encoding"),
+    ngx_string("content-length"),
+    ngx_string("te"),
+    ngx_string("trailer"),
+    ngx_string("upgrade"),
+    ngx_string("expect"),
+    ngx_null_string
+};
+
+
+char *
+ngx_http_tenant_header_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_tenant_loc_conf_t  *tlcf = conf;
+
+    u_char                             c;
+    size_t                             i;
+    ngx_str_t                         *value, *name;
+    ngx_http_tenant_header_t          *h;
+    ngx_http_compile_complex_value_t   ccv;
+
+    value = cf->args->elts;
+
+    for (i = 0; i < value[1].len; i++) {
+        c = value[1].data[i];
+
+        /* "_" would be taken for "-" by CGI-like backends, or dropped */
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+              || (c >= '0' && c <= '9') || c == '-'))
+        {
+            break;
+        }
+    }
+
+    if (value[1].len == 0 || i < value[1].len) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "tenant_header: invalid name \"%V\": only "
+                           "letters, digits and \"-\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (tlcf->headers == NGX_CONF_UNSET_PTR) {
+        tlcf->headers = ngx_array_create(cf->pool, 4,
+                                         sizeof(ngx_http_tenant_header_t));
+        if (tlcf->headers == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    h = ngx_array_push(tlcf->headers);
+    if (h == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    h->name = value[1];
+    h->lowcase.len = value[1].len;
+    h->lowcase.data = ngx_pnalloc(cf->pool, value[1].len);
+
+    if (h->lowcase.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    h->hash = ngx_hash_strlow(h->lowcase.data, value[1].data, value[1].len);
+
+    for (name = ngx_http_tenant_header_refused; name->len; name++) {
+        if (name->len == h->lowcase.len
+            && ngx_memcmp(name->data, h->lowcase.data, name->len) == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "tenant_header: \"%V\" is nginx's own to set",
+                               &value[1]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = &value[2];
+    ccv.complex_value = &h->value;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_http_tenant_headers(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
+{
+    ngx_http_tenant_ready_t     *ready;
+    ngx_http_tenant_loc_conf_t  *tlcf;
+
+    tlcf = ngx_http_get_module_loc_conf(r, ngx_http_tenant_module);
+
+    /*
+     * A subrequest has a copy of its parent's list head: adding to it would
+     * write into the parent's.  It gets a list of its own.
+     */
+
+    if ((r != r->main || ngx_http_tenant_headers_check(r, tlcf))
+        && ngx_http_tenant_headers_strip(r, tlcf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ctx == NULL || ctx->caller->identity == NULL) {
+        return NGX_OK;
+    }
+
+    switch (tlcf->header_set) {
+
+    case NGX_HTTP_TENANT_HEADERS_DEFAULT:
+        ready = ngx_http_tenant_ready_default;
+        break;
+
+    case NGX_HTTP_TENANT_HEADERS_AGENTCORE:
+        ready = ngx_http_tenant_ready_agentcore;
+        break;
+
+    default:
+        ready = NULL;
+    }
+
+    if (ready && ngx_http_tenant_headers_ready(r, ctx, ready) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return tlcf->headers ? ngx_http_tenant_headers_own(r, tlcf->headers)
+                         : NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_tenant_headers_check(ngx_http_request_t *r,
+    ngx_http_tenant_loc_conf_t *tlcf)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return 0;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (ngx_http_tenant_header_forged(tlcf, &h[i])) {
+            return 1;
+        }
+    }
+}
+
+
+/*
+ * nginx keeps pointers to well-known headers, so elements must not move:
+ * those that stay are copied to a new list, the old ones stay readable.
+ */
+
+static ngx_int_t
+ngx_http_tenant_headers_strip(ngx_http_request_t *r,
+    ngx_http_tenant_loc_conf_t *tlcf)
+{
+    ngx_uint_t        i;
+    ngx_list_t        list;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h, *copy;
+
+    if (ngx_list_init(&list, r->pool, 20, sizeof(ngx_table_elt_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (ngx_http_tenant_header_forged(tlcf, &h[i])) {
+
+            if (r == r->main) {
+                ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                              "tenant: removed the client's header \"%V\"",
+                              &h[i].key);
+            }
+
+            continue;
+        }
+
+        copy = ngx_list_push(&list);
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        *copy = h[i];
+    }
+
+    r->headers_in.headers = list;
+
+    if (list.last == &list.part) {
+        /* the first part is embedded in the list: it moved */
+        r->headers_in.headers.last = &r->headers_in.headers.part;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_tenant_header_forged(ngx_http_tenant_loc_conf_t *tlcf,
+    ngx_table_elt_t *h)
+{
+    u_char                     c;
+    ngx_str_t                 *name;
+    ngx_uint_t                 i;
+    ngx_http_tenant_header_t  *own;
+
+    c = h->key.len ? h->lowcase_key[0] : '\0';
+
+    if (c == 'x' || c == 'w') {
+
+        for (name = ngx_http_tenant_forged_prefixes; name->len; name++) {
+            if (ngx_http_tenant_header_is(h, name, 1)) {
+                return 1;
+            }
+        }
+
+        for (name = ngx_http_tenant_forged_names; name->len; name++) {
+            if (ngx_http_tenant_header_is(h, name, 0)) {
+                return 1;
+            }
+        }
+    }
+
+    if (tlcf->headers == NULL) {
+        return 0;
+    }
+
+    own = tlcf->headers->elts;
+
+    for (i = 0; i < tlcf->headers->nelts; i++) {
+        if (ngx_http_tenant_header_is(h, &own[i].lowcase, 0)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * With underscores_in_headers or ignore_invalid_headers off nginx forwards
+ * X_Tenant_Id and worse, which many backends read as X-Tenant-Id: whatever
+ * is neither letter nor digit counts as "-".
+ */
+
+static ngx_uint_t
+ngx_http_tenant_header_is(ngx_table_elt_t *h, ngx_str_t *name,
+    ngx_uint_t prefix)
+{
+    u_char  c;
+    size_t  i;
+
+    if (prefix ? h->key.len < name->len : h->key.len != name->len) {
+        return 0;
+    }
+
+    for (i = 0; i < name->len; i++) {
+        c = h->lowcase_key[i];
+
+        if (c == name->data[i]) {
+            continue;
+        }
+
+        if (name->data[i] != '-'
+            || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_headers_ready(ngx_http_request_t *r,
+    ngx_http_tenant_ctx_t *ctx, ngx_http_tenant_ready_t *ready)
+{
+    ngx_str_t                    values[NGX_HTTP_TENANT_HEADERS_MAX];
+    ngx_uint_t                   i;
+    ngx_http_tenant_identity_t  *identity;
+
+    identity = ctx->caller->identity;
+
+    ngx_memzero(values, sizeof(values));
+
+    values[0] = identity->tenant->sn.str;
+    values[1] = identity->tenant->tier->sn.str;
+
+    if (ctx->route) {
+        values[2] = ngx_http_tenant_models[ctx->route->model];
+    }
+
+    values[3].data = (u_char *) identity->names.subject.data;
+    values[3].len = identity->names.subject.len;
+    values[4] = identity->actor_id;
+
+    if (ctx->agent) {
+        values[5] = ctx->agent->sn.str;
+    }
+
+    for (i = 0; ready[i].name.len; i++) {
+        if (values[i].len
+            && ngx_http_tenant_header_push(r, &ready[i].name,
+                                           &ready[i].lowcase,
+                                           &ready[i].hash, &values[i])
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* An empty value is not sent, as with proxy_set_header. */
+
+static ngx_int_t
+ngx_http_tenant_headers_own(ngx_http_request_t *r, ngx_array_t *headers)
+{
+    ngx_str_t                  value;
+    ngx_uint_t                 i;
+    ngx_http_tenant_header_t  *h;
+
+    h = headers->elts;
+
+    for (i = 0; i < headers->nelts; i++) {
+
+        if (ngx_http_complex_value(r, &h[i].value, &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (value.len
+            && ngx_http_tenant_header_push(r, &h[i].name, &h[i].lowcase,
+                                           &h[i].hash, &value)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_header_push(ngx_http_request_t *r, ngx_str_t *name,
+    ngx_str_t *lowcase, ngx_uint_t *hash, ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    if (*hash == 0) {
+        *hash = ngx_hash_key(lowcase->data, lowcase->len);
+    }
+
+    h = ngx_list_push(&r->headers_in.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->key = *name;
+    h->lowcase_key = lowcase->data;
+    h->hash = *hash;
+    h->value = *value;
+    ngx_http_tenant_header_end(h);
+
+    return ngx_http_tenant_header_encode(r->pool, &h->value);
+}
+
+
+/*
+ * RFC 9110, section 5.5: visible ASCII with spaces between, none around.
+ * Everything else is percent-encoded, and "%" with it, so that two values
+ * stay two.
+ */
+
+static ngx_uint_t
+ngx_http_tenant_header_unsafe(ngx_str_t *value, size_t i)
+{
+    u_char  c;
+
+    c = value->data[i];
+
+    return c < 0x20 || c > 0x7e || c == '%'
+           || (c == ' ' && (i == 0 || i == value->len - 1));
+}
+
+
+static ngx_int_t
+ngx_http_tenant_header_encode(ngx_pool_t *pool, ngx_str_t *value)
+{
+    u_char   c, *p;
+    size_t   i, n;
+
+    static const u_char  hex[] = "0123456789ABCDEF";
+
+    for (i = 0, n = 0; i < value->len; i++) {
+        n += ngx_http_tenant_header_unsafe(value, i);
+    }
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(pool, value->len + n * 2);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0, n = 0; i < value->len; i++) {
+        c = value->data[i];
+
+        if (ngx_http_tenant_header_unsafe(value, i)) {
+            p[n++] = '%';
+            p[n++] = hex[c >> 4];
+            p[n++] = hex[c & 0xf];
+            continue;
+        }
+
+        p[n++] = c;
+    }
+
+    value->data = p;
+    value->len = n;
+
+    return NGX_OK;
+}

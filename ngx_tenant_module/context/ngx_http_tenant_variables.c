@@ -1,0 +1,465 @@
+#include "ngx_http_tenant_context.h"
+#include "../authz/ngx_http_tenant_authz.h"
+#include "../identity/ngx_http_tenant_identity.h"
+
+
+#define NGX_HTTP_TENANT_VAR_ID         0
+#define NGX_HTTP_TENANT_VAR_TIER       1
+#define NGX_HTTP_TENANT_VAR_STATUS     2
+#define NGX_HTTP_TENANT_VAR_SUBJECT    3
+#define NGX_HTTP_TENANT_VAR_ISSUER     4
+#define NGX_HTTP_TENANT_VAR_CLIENT_ID  5
+#define NGX_HTTP_TENANT_VAR_ACTOR_ID   6
+#define NGX_HTTP_TENANT_VAR_NAME       7
+
+#define NGX_HTTP_TENANT_VAR_MODEL      0
+#define NGX_HTTP_TENANT_VAR_AGENT      1
+#define NGX_HTTP_TENANT_VAR_ACTION     2
+#define NGX_HTTP_TENANT_VAR_DECISION   3
+#define NGX_HTTP_TENANT_VAR_POLICIES   4
+
+
+static ngx_int_t ngx_http_tenant_identity_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_tenant_ctx_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_tenant_refusal_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_tenant_claim_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static const json_t *ngx_http_tenant_claim_named(const json_t *claims,
+    ngx_str_t *name);
+static ngx_int_t ngx_http_tenant_claim_text(ngx_pool_t *pool,
+    const json_t *claim, ngx_str_t *text);
+static u_char *ngx_http_tenant_claim_item(u_char *p, tenant_str_t *item);
+static void ngx_http_tenant_variable_text(ngx_http_variable_value_t *v,
+    ngx_str_t *text);
+
+
+static ngx_http_variable_t  ngx_http_tenant_vars[] = {
+
+    { ngx_string("tenant_id"), NULL, ngx_http_tenant_identity_variable,
+      NGX_HTTP_TENANT_VAR_ID, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("tenant_name"), NULL, ngx_http_tenant_identity_variable,
+      NGX_HTTP_TENANT_VAR_NAME, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("tenant_tier"), NULL, ngx_http_tenant_identity_variable,
+      NGX_HTTP_TENANT_VAR_TIER, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("tenant_status"), NULL, ngx_http_tenant_identity_variable,
+      NGX_HTTP_TENANT_VAR_STATUS, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("tenant_subject"), NULL, ngx_http_tenant_identity_variable,
+      NGX_HTTP_TENANT_VAR_SUBJECT, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("tenant_issuer"), NULL, ngx_http_tenant_identity_variable,
+      NGX_HTTP_TENANT_VAR_ISSUER, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("tenant_client_id"), NULL,
+      ngx_http_tenant_identity_variable,
+      NGX_HTTP_TENANT_VAR_CLIENT_ID, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("tenant_actor_id"), NULL, ngx_http_tenant_identity_variable,
+      NGX_HTTP_TENANT_VAR_ACTOR_ID, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("tenant_model"), NULL, ngx_http_tenant_ctx_variable,
+      NGX_HTTP_TENANT_VAR_MODEL, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("tenant_agent"), NULL, ngx_http_tenant_ctx_variable,
+      NGX_HTTP_TENANT_VAR_AGENT, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("tenant_action"), NULL, ngx_http_tenant_ctx_variable,
+      NGX_HTTP_TENANT_VAR_ACTION, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("tenant_decision"), NULL, ngx_http_tenant_ctx_variable,
+      NGX_HTTP_TENANT_VAR_DECISION, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("tenant_policy_ids"), NULL, ngx_http_tenant_ctx_variable,
+      NGX_HTTP_TENANT_VAR_POLICIES, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("tenant_refusal"), NULL, ngx_http_tenant_refusal_variable,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("tenant_claim_"), NULL, ngx_http_tenant_claim_variable,
+      0, NGX_HTTP_VAR_NOCACHEABLE|NGX_HTTP_VAR_PREFIX, 0 },
+
+      ngx_http_null_variable
+};
+
+
+ngx_int_t
+ngx_http_tenant_add_variables(ngx_conf_t *cf)
+{
+    ngx_http_variable_t  *var, *v;
+
+    for (v = ngx_http_tenant_vars; v->name.len; v++) {
+        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = v->get_handler;
+        var->data = v->data;
+    }
+
+    return NGX_OK;
+}
+
+
+/* Asking verifies the token if nothing has yet: "map" works in any phase. */
+
+static ngx_int_t
+ngx_http_tenant_identity_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t                    text;
+    ngx_http_tenant_tenant_t    *tenant;
+    ngx_http_tenant_caller_t    *caller;
+    ngx_http_tenant_identity_t  *identity;
+
+    caller = ngx_http_tenant_caller(r);
+
+    if (caller == NULL || caller->identity == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    identity = caller->identity;
+    tenant = identity->tenant;
+
+    switch (data) {
+
+    case NGX_HTTP_TENANT_VAR_ID:
+        text = tenant->sn.str;
+        break;
+
+    case NGX_HTTP_TENANT_VAR_NAME:
+        text = tenant->name;
+        break;
+
+    case NGX_HTTP_TENANT_VAR_TIER:
+        text = tenant->tier->sn.str;
+        break;
+
+    case NGX_HTTP_TENANT_VAR_STATUS:
+        text = ngx_http_tenant_statuses[tenant->status];
+        break;
+
+    case NGX_HTTP_TENANT_VAR_SUBJECT:
+        text.data = (u_char *) identity->names.subject.data;
+        text.len = identity->names.subject.len;
+        break;
+
+    case NGX_HTTP_TENANT_VAR_ISSUER:
+        text = identity->issuer->sn.str;
+        break;
+
+    case NGX_HTTP_TENANT_VAR_CLIENT_ID:
+        text.data = (u_char *) identity->names.client_id.data;
+        text.len = identity->names.client_id.len;
+        break;
+
+    default: /* NGX_HTTP_TENANT_VAR_ACTOR_ID */
+        text = identity->actor_id;
+    }
+
+    ngx_http_tenant_variable_text(v, &text);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_ctx_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t               text;
+    ngx_http_tenant_ctx_t  *ctx;
+
+    ctx = ngx_http_tenant_ctx(r);
+
+    if (ctx == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    ngx_str_null(&text);
+
+    switch (data) {
+
+    case NGX_HTTP_TENANT_VAR_MODEL:
+        if (ctx->route) {
+            text = ngx_http_tenant_models[ctx->route->model];
+        }
+
+        break;
+
+    case NGX_HTTP_TENANT_VAR_AGENT:
+        if (ctx->agent) {
+            text = ctx->agent->sn.str;
+        }
+
+        break;
+
+    case NGX_HTTP_TENANT_VAR_ACTION:
+        text = ctx->action;
+        break;
+
+    case NGX_HTTP_TENANT_VAR_DECISION:
+        if (!ctx->decided) {
+            break;
+        }
+
+        if (ctx->allowed) {
+            ngx_str_set(&text, "allow");
+
+        } else if (ctx->shadowed) {
+            ngx_str_set(&text, "shadow_deny");
+
+        } else {
+            ngx_str_set(&text, "deny");
+        }
+
+        break;
+
+    default: /* NGX_HTTP_TENANT_VAR_POLICIES */
+        if (ctx->nreasons
+            && ngx_http_tenant_authz_policy_ids(r->pool, ctx, &text)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_http_tenant_variable_text(v, &text);
+
+    return NGX_OK;
+}
+
+
+/* The reason of a refusal, as in problem types and metrics. */
+
+static ngx_int_t
+ngx_http_tenant_refusal_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t               text;
+    ngx_http_tenant_ctx_t  *ctx;
+
+    ctx = ngx_http_tenant_ctx(r);
+
+    if (ctx == NULL || ctx->refusal.status == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    text.data = (u_char *) ngx_http_tenant_reasons[ctx->refusal.reason];
+    text.len = ngx_strlen(text.data);
+
+    ngx_http_tenant_variable_text(v, &text);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_claim_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t                 *var = (ngx_str_t *) data;
+
+    ngx_str_t                  name, text;
+    const json_t              *claim;
+    ngx_http_tenant_caller_t  *caller;
+
+    caller = ngx_http_tenant_caller(r);
+
+    if (caller == NULL || caller->identity == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    name.len = var->len - (sizeof("tenant_claim_") - 1);
+    name.data = var->data + sizeof("tenant_claim_") - 1;
+
+    claim = ngx_http_tenant_claim_named(caller->identity->claims, &name);
+
+    if (claim == NULL || json_is_null(claim)) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    if (ngx_http_tenant_claim_text(r->pool, claim, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_tenant_variable_text(v, &text);
+
+    return NGX_OK;
+}
+
+
+/*
+ * Names of variables have neither ":" nor "-" nor "/": a claim is found by
+ * its exact name, or else by its name with all of those as "_".
+ */
+
+static const json_t *
+ngx_http_tenant_claim_named(const json_t *claims, ngx_str_t *name)
+{
+    u_char         c;
+    size_t         i;
+    void          *iter;
+    const char    *key;
+    tenant_str_t   exact;
+    const json_t  *value;
+
+    exact.data = (char *) name->data;
+    exact.len = name->len;
+
+    value = tenant_claim_find(claims, exact);
+
+    if (value) {
+        return value;
+    }
+
+    for (iter = json_object_iter((json_t *) claims);
+         iter;
+         iter = json_object_iter_next((json_t *) claims, iter))
+    {
+        key = json_object_iter_key(iter);
+
+        if (ngx_strlen(key) != name->len) {
+            continue;
+        }
+
+        for (i = 0; i < name->len; i++) {
+            c = key[i];
+
+            if (ngx_tolower(c) == ngx_tolower(name->data[i])) {
+                continue;
+            }
+
+            if (name->data[i] != '_'
+                || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+                || (c >= '0' && c <= '9'))
+            {
+                break;
+            }
+        }
+
+        if (i == name->len) {
+            return json_object_iter_value(iter);
+        }
+    }
+
+    return NULL;
+}
+
+
+/* A string as it is, an array of strings joined by ",", the rest as JSON. */
+
+static ngx_int_t
+ngx_http_tenant_claim_text(ngx_pool_t *pool, const json_t *claim,
+    ngx_str_t *text)
+{
+    char                  *json;
+    u_char                *p;
+    size_t                 len;
+    tenant_str_t           item;
+    tenant_claim_texts_t   texts;
+
+    if (json_is_string(claim)) {
+        text->data = (u_char *) json_string_value(claim);
+        text->len = json_string_length(claim);
+        return NGX_OK;
+    }
+
+    if (tenant_claim_texts(&texts, claim, 0)) {
+        len = 0;
+
+        while (tenant_claim_texts_next(&texts, &item)) {
+            len += item.len * 3 + 1;
+        }
+
+        p = ngx_pnalloc(pool, len + 1);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        text->data = p;
+        (void) tenant_claim_texts(&texts, claim, 0);
+
+        while (tenant_claim_texts_next(&texts, &item)) {
+            if (p != text->data) {
+                *p++ = ',';
+            }
+
+            p = ngx_http_tenant_claim_item(p, &item);
+        }
+
+        text->len = p - text->data;
+
+        return NGX_OK;
+    }
+
+    json = json_dumps(claim, JSON_COMPACT|JSON_ENCODE_ANY);
+    if (json == NULL) {
+        return NGX_ERROR;
+    }
+
+    text->len = ngx_strlen(json);
+    text->data = ngx_pnalloc(pool, text->len);
+
+    if (text->data) {
+        ngx_memcpy(text->data, json, text->len);
+    }
+
+    free(json);
+
+    return text->data ? NGX_OK : NGX_ERROR;
+}
+
+
+/* One group named "a,admin" must not read as two. */
+
+static u_char *
+ngx_http_tenant_claim_item(u_char *p, tenant_str_t *item)
+{
+    size_t  i;
+
+    for (i = 0; i < item->len; i++) {
+        switch (item->data[i]) {
+
+        case ',':
+            p = ngx_cpymem(p, "%2C", 3);
+            break;
+
+        case '%':
+            p = ngx_cpymem(p, "%25", 3);
+            break;
+
+        default:
+            *p++ = item->data[i];
+        }
+    }
+
+    return p;
+}
+
+
+static void
+ngx_http_tenant_variable_text(ngx_http_variable_value_t *v, ngx_str_t *text)
+{
+    if (text->len == 0) {
+        v->not_found = 1;
+        return;
+    }
+
+    v->data = text->data;
+    v->len = text->len;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+}

@@ -1,0 +1,52 @@
+/* WWW-Authenticate as RFC 6750, section 3, wants it. */
+
+#include "ngx_http_tenant_identity.h"
+
+
+ngx_int_t
+ngx_http_tenant_challenge(ngx_http_request_t *r,
+    const ngx_http_tenant_refusal_t *refusal)
+{
+    u_char                      *p;
+    size_t                       len;
+    ngx_table_elt_t             *h;
+    ngx_http_tenant_loc_conf_t  *tlcf;
+
+    tlcf = ngx_http_get_module_loc_conf(r, ngx_http_tenant_module);
+
+    len = sizeof("Bearer realm=\"\"") - 1 + tlcf->realm.len;
+
+    if (refusal->error) {
+        len += sizeof(", error=\"\", error_description=\"\"") - 1
+               + ngx_strlen(refusal->error) + ngx_strlen(refusal->detail);
+    }
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        h->hash = 0;
+        return NGX_ERROR;
+    }
+
+    h->hash = 1;
+    ngx_http_tenant_header_end(h);
+    ngx_str_set(&h->key, "WWW-Authenticate");
+    h->value.data = p;
+
+    p = ngx_sprintf(p, "Bearer realm=\"%V\"", &tlcf->realm);
+
+    if (refusal->error) {
+        p = ngx_sprintf(p, ", error=\"%s\", error_description=\"%s\"",
+                        refusal->error, refusal->detail);
+    }
+
+    h->value.len = p - h->value.data;
+
+    r->headers_out.www_authenticate = h;
+
+    return NGX_OK;
+}

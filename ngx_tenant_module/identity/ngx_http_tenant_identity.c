@@ -1,0 +1,608 @@
+#include "ngx_http_tenant_identity.h"
+#include "tenant_actor.h"
+#include "tenant_cache.h"
+#include "tenant_jws.h"
+#include "../metering/ngx_http_tenant_counters.h"
+
+
+#define NGX_HTTP_TENANT_CACHE_ENTRIES  65536
+
+
+static ngx_int_t ngx_http_tenant_bearer(ngx_http_request_t *r,
+    ngx_str_t *token, ngx_http_tenant_refusal_t *refusal);
+static ngx_http_tenant_identity_t *ngx_http_tenant_identity_verify(
+    ngx_http_request_t *r, ngx_str_t *token, tenant_identity_t *names,
+    ngx_http_tenant_refusal_t *refusal);
+static ngx_http_tenant_issuer_t *ngx_http_tenant_identity_issuer(
+    ngx_http_tenant_main_conf_t *tmcf, json_t *claims,
+    ngx_http_tenant_refusal_t *refusal);
+static ngx_int_t ngx_http_tenant_identity_signature(tenant_jws_t *jws,
+    ngx_http_tenant_issuer_t *issuer, ngx_http_tenant_refusal_t *refusal);
+static ngx_http_tenant_tenant_t *ngx_http_tenant_identity_tenant(
+    ngx_http_request_t *r, ngx_http_tenant_issuer_t *issuer, json_t *claims,
+    tenant_identity_t *names, ngx_http_tenant_refusal_t *refusal);
+static ngx_http_tenant_identity_t *ngx_http_tenant_identity_create(
+    ngx_http_request_t *r, ngx_http_tenant_issuer_t *issuer,
+    ngx_http_tenant_tenant_t *tenant, json_t *claims,
+    tenant_identity_t *names);
+static ngx_int_t ngx_http_tenant_identity_actor(
+    ngx_http_tenant_identity_t *identity, u_char *p);
+static void ngx_http_tenant_identity_claims(
+    ngx_http_tenant_refusal_t *refusal, tenant_claims_result_t checked);
+static void ngx_http_tenant_identity_drop(void *value, void *data);
+
+
+void
+ngx_http_tenant_identify(ngx_http_request_t *r,
+    ngx_http_tenant_caller_t *caller)
+{
+    time_t                        now;
+    ngx_int_t                     rc;
+    ngx_str_t                     token;
+    tenant_identity_t             names;
+    ngx_http_tenant_totals_t     *totals;
+    ngx_http_tenant_identity_t   *identity;
+    ngx_http_tenant_main_conf_t  *tmcf;
+
+    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
+
+    rc = ngx_http_tenant_bearer(r, &token, &caller->refusal);
+
+    if (rc != NGX_OK) {
+        return;
+    }
+
+    now = ngx_time();
+    totals = ngx_http_tenant_totals(r);
+
+    identity = tenant_cache_find(tmcf->token_cache, (char *) token.data,
+                                 token.len, now);
+
+    if (identity
+        && identity->generation
+           == ngx_http_tenant_registry_generation(tmcf->registry))
+    {
+        (void) ngx_atomic_fetch_add(&totals->cache_hits, 1);
+
+        identity->refs++;
+        caller->identity = identity;
+        return;
+    }
+
+    (void) ngx_atomic_fetch_add(&totals->cache_misses, 1);
+
+    identity = ngx_http_tenant_identity_verify(r, &token, &names,
+                                               &caller->refusal);
+    if (identity == NULL) {
+        return;
+    }
+
+    caller->identity = identity;
+
+    /* the registry outranks the token, but whoever issues should know */
+
+    if (names.tier.data
+        && (names.tier.len != identity->tenant->tier->sn.str.len
+            || ngx_memcmp(names.tier.data,
+                          identity->tenant->tier->sn.str.data,
+                          names.tier.len)
+               != 0))
+    {
+        (void) ngx_atomic_fetch_add(&totals->tier_mismatches, 1);
+    }
+
+    /* a reference each for the caller and for the cache */
+
+    if (tenant_cache_insert(tmcf->token_cache, (char *) token.data,
+                            token.len, identity,
+                            sizeof(ngx_http_tenant_identity_t) + 2048,
+                            names.expires, now)
+        == TENANT_CACHE_OK)
+    {
+        identity->refs++;
+    }
+}
+
+
+/* RFC 6750, section 2.1; the scheme is case-insensitive (RFC 9110) */
+
+static ngx_int_t
+ngx_http_tenant_bearer(ngx_http_request_t *r, ngx_str_t *token,
+    ngx_http_tenant_refusal_t *refusal)
+{
+    u_char           *p, *last;
+    ngx_table_elt_t  *h;
+
+    h = r->headers_in.authorization;
+
+    if (h == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_tenant_header_repeated(h)) {
+        ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_INVALID_REQUEST,
+                                NGX_HTTP_BAD_REQUEST, "invalid_request",
+                                "more than one Authorization header");
+        return NGX_ERROR;
+    }
+
+    p = h->value.data;
+    last = p + h->value.len;
+
+    if (h->value.len < sizeof("Bearer ") - 1
+        || ngx_strncasecmp(p, (u_char *) "Bearer ", sizeof("Bearer ") - 1)
+           != 0)
+    {
+        /* another scheme: as if there were no credentials */
+        return NGX_DECLINED;
+    }
+
+    p += sizeof("Bearer ") - 1;
+
+    while (p < last && *p == ' ') {
+        p++;
+    }
+
+    token->data = p;
+    token->len = last - p;
+
+    if (token->len == 0) {
+        ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_INVALID_REQUEST,
+                                NGX_HTTP_BAD_REQUEST, "invalid_request",
+                                "empty bearer token");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* Returns a new identity with one reference, or NULL and the refusal. */
+
+static ngx_http_tenant_identity_t *
+ngx_http_tenant_identity_verify(ngx_http_request_t *r, ngx_str_t *token,
+    tenant_identity_t *names, ngx_http_tenant_refusal_t *refusal)
+{
+    json_t                       *claims;
+    uint8_t                      *scratch;
+    tenant_jws_t                  jws;
+    tenant_claims_result_t        checked;
+    tenant_jws_result_t           rc;
+    ngx_http_tenant_tenant_t     *tenant;
+    ngx_http_tenant_issuer_t     *issuer;
+    ngx_http_tenant_identity_t   *identity;
+    ngx_http_tenant_main_conf_t  *tmcf;
+
+    static const tenant_jws_conf_t  conf = { 0, NULL, 0 };
+
+    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
+
+    if (token->len > TENANT_JWS_LEN_DEFAULT) {
+        ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_INVALID_TOKEN,
+                                NGX_HTTP_UNAUTHORIZED, "invalid_token",
+                                tenant_jws_describe(TENANT_JWS_TOO_LARGE));
+        return NULL;
+    }
+
+    scratch = ngx_palloc(r->pool, TENANT_JWS_SCRATCH(token->len));
+    if (scratch == NULL) {
+        goto fault;
+    }
+
+    rc = tenant_jws_parse(&jws, (char *) token->data, token->len, &conf,
+                          scratch, TENANT_JWS_SCRATCH(token->len));
+
+    if (rc == TENANT_JWS_OK) {
+        rc = tenant_jws_claims(&jws, &claims, NULL);
+    }
+
+    if (rc == TENANT_JWS_FAULT) {
+        goto fault;
+    }
+
+    if (rc != TENANT_JWS_OK) {
+        ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_INVALID_TOKEN,
+                                NGX_HTTP_UNAUTHORIZED, "invalid_token",
+                                rc == TENANT_JWS_MALFORMED && jws.reason
+                                ? jws.reason : tenant_jws_describe(rc));
+        return NULL;
+    }
+
+    identity = NULL;
+
+    issuer = ngx_http_tenant_identity_issuer(tmcf, claims, refusal);
+    if (issuer == NULL) {
+        goto done;
+    }
+
+    if (ngx_http_tenant_identity_signature(&jws, issuer, refusal) != NGX_OK) {
+        goto done;
+    }
+
+    checked = tenant_claims_check(&issuer->rules, claims, ngx_time(), names);
+
+    if (checked != TENANT_CLAIMS_OK) {
+        ngx_http_tenant_identity_claims(refusal, checked);
+        goto done;
+    }
+
+    tenant = ngx_http_tenant_identity_tenant(r, issuer, claims, names,
+                                             refusal);
+    if (tenant == NULL) {
+        goto done;
+    }
+
+    identity = ngx_http_tenant_identity_create(r, issuer, tenant, claims,
+                                               names);
+    if (identity) {
+        return identity;
+    }
+
+    ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_FAULT,
+                            NGX_HTTP_INTERNAL_SERVER_ERROR, NULL,
+                            "no memory");
+
+done:
+
+    json_decref(claims);
+
+    return NULL;
+
+fault:
+
+    ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_FAULT,
+                            NGX_HTTP_INTERNAL_SERVER_ERROR, NULL,
+                            "no memory");
+
+    return NULL;
+}
+
+
+/* The claims are unverified here: they only choose whose keys to try. */
+
+static ngx_http_tenant_issuer_t *
+ngx_http_tenant_identity_issuer(ngx_http_tenant_main_conf_t *tmcf,
+    json_t *claims, ngx_http_tenant_refusal_t *refusal)
+{
+    json_t                    *value;
+    ngx_str_t                  iss;
+    ngx_http_tenant_issuer_t  *issuer;
+
+    value = json_object_get(claims, "iss");
+
+    if (!json_is_string(value)) {
+        ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_INVALID_TOKEN,
+                                NGX_HTTP_UNAUTHORIZED, "invalid_token",
+                                "the token names no issuer");
+        return NULL;
+    }
+
+    iss.data = (u_char *) json_string_value(value);
+    iss.len = json_string_length(value);
+
+    issuer = ngx_http_tenant_registry_issuer(tmcf->registry, &iss);
+
+    if (issuer == NULL) {
+        ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_INVALID_TOKEN,
+                                NGX_HTTP_UNAUTHORIZED, "invalid_token",
+                                "the issuer is not known here");
+    }
+
+    return issuer;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_identity_signature(tenant_jws_t *jws,
+    ngx_http_tenant_issuer_t *issuer, ngx_http_tenant_refusal_t *refusal)
+{
+    tenant_jws_result_t  rc;
+
+    rc = tenant_jws_verify(jws, issuer->keys, issuer->rules.algs, NULL);
+
+    if (rc == TENANT_JWS_OK) {
+        return NGX_OK;
+    }
+
+    if (rc == TENANT_JWS_FAULT) {
+        ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_FAULT,
+                                NGX_HTTP_INTERNAL_SERVER_ERROR, NULL,
+                                "no memory");
+        return NGX_ERROR;
+    }
+
+    ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_INVALID_TOKEN,
+                            NGX_HTTP_UNAUTHORIZED, "invalid_token",
+                            tenant_jws_describe(rc));
+
+    return NGX_ERROR;
+}
+
+
+/*
+ * A bound issuer produces its own tenant and no other, whatever its tokens
+ * claim; an unbound one only tenants that list it.
+ */
+
+static ngx_http_tenant_tenant_t *
+ngx_http_tenant_identity_tenant(ngx_http_request_t *r,
+    ngx_http_tenant_issuer_t *issuer, json_t *claims,
+    tenant_identity_t *names, ngx_http_tenant_refusal_t *refusal)
+{
+    ngx_str_t                     id;
+    tenant_str_t                  claimed, path;
+    const json_t                 *value;
+    ngx_http_tenant_tenant_t     *tenant;
+    ngx_http_tenant_main_conf_t  *tmcf;
+
+    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
+
+    claimed = names->tenant;
+
+    if (issuer->tenant.len && claimed.data == NULL) {
+
+        /* the binding needs no claim, but none may contradict it */
+
+        path.data = (char *) issuer->tenant_claim.data;
+        path.len = issuer->tenant_claim.len;
+
+        value = tenant_claim_find(claims, path);
+
+        if (value) {
+            claimed = tenant_claim_string(value);
+
+            if (claimed.data == NULL) {
+                /* no string: nothing the binding could agree with */
+                claimed = tenant_str("");
+            }
+        }
+    }
+
+    if (issuer->tenant.len) {
+        if (claimed.data
+            && (claimed.len != issuer->tenant.len
+                || ngx_memcmp(claimed.data, issuer->tenant.data,
+                              claimed.len)
+                   != 0))
+        {
+            ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_ISOLATION,
+                                    NGX_HTTP_FORBIDDEN, NULL,
+                                    "isolation violation: the token claims "
+                                    "a tenant its issuer is not bound to");
+            return NULL;
+        }
+
+        id = issuer->tenant;
+
+    } else {
+        id.data = (u_char *) claimed.data;
+        id.len = claimed.len;
+    }
+
+    tenant = id.len ? ngx_http_tenant_registry_tenant(tmcf->registry, &id)
+                    : NULL;
+
+    if (tenant == NULL) {
+        ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_UNKNOWN_TENANT,
+                                NGX_HTTP_FORBIDDEN, NULL,
+                                "the tenant is not known here");
+        return NULL;
+    }
+
+    if (!ngx_http_tenant_registry_issues(tenant, issuer)) {
+        ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_ISOLATION,
+                                NGX_HTTP_FORBIDDEN, NULL,
+                                "isolation violation: the tenant does not "
+                                "accept this issuer");
+        return NULL;
+    }
+
+    return tenant;
+}
+
+
+/* Takes over the reference to claims when it succeeds. */
+
+static ngx_http_tenant_identity_t *
+ngx_http_tenant_identity_create(ngx_http_request_t *r,
+    ngx_http_tenant_issuer_t *issuer, ngx_http_tenant_tenant_t *tenant,
+    json_t *claims, tenant_identity_t *names)
+{
+    u_char                       *p;
+    size_t                        size;
+    ngx_http_tenant_identity_t   *identity;
+    ngx_http_tenant_main_conf_t  *tmcf;
+
+    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
+
+    size = sizeof(ngx_http_tenant_identity_t)
+           + issuer->sn.str.len + 1 + names->subject.len
+           + TENANT_ACTOR_MAX + issuer->subject_namespace.len + 1;
+
+    identity = ngx_alloc(size, r->connection->log);
+    if (identity == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(identity, sizeof(ngx_http_tenant_identity_t));
+
+    identity->refs = 1;
+    identity->issuer = issuer;
+    identity->tenant = tenant;
+    identity->generation =
+                     ngx_http_tenant_registry_generation(tmcf->registry);
+    identity->claims = claims;
+    identity->names = *names;
+
+    p = (u_char *) identity + sizeof(ngx_http_tenant_identity_t);
+
+    identity->principal.data = p;
+    p = ngx_cpymem(p, issuer->sn.str.data, issuer->sn.str.len);
+    *p++ = '#';
+    p = ngx_cpymem(p, names->subject.data, names->subject.len);
+    identity->principal.len = p - identity->principal.data;
+
+    if (ngx_http_tenant_identity_actor(identity, p) != NGX_OK) {
+        ngx_free(identity);
+        return NULL;
+    }
+
+    return identity;
+}
+
+
+/* tenant ":" [ namespace ":" ] subject */
+
+static ngx_int_t
+ngx_http_tenant_identity_actor(ngx_http_tenant_identity_t *identity,
+    u_char *p)
+{
+    char          actor[TENANT_ACTOR_MAX];
+    size_t        len, prefix;
+    ngx_str_t    *ns;
+    tenant_str_t  tenant;
+
+    tenant.data = (char *) identity->tenant->sn.str.data;
+    tenant.len = identity->tenant->sn.str.len;
+
+    if (tenant_actor_encode(actor, &len, tenant, identity->names.subject)
+        != TENANT_ACTOR_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    prefix = tenant.len + 1;
+    ns = &identity->issuer->subject_namespace;
+
+    identity->actor_id.data = p;
+    p = ngx_cpymem(p, actor, prefix);
+
+    if (ns->len) {
+        p = ngx_cpymem(p, ns->data, ns->len);
+        *p++ = ':';
+    }
+
+    p = ngx_cpymem(p, actor + prefix, len - prefix);
+    identity->actor_id.len = p - identity->actor_id.data;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_tenant_identity_release(ngx_http_tenant_identity_t *identity)
+{
+    if (identity == NULL || --identity->refs) {
+        return;
+    }
+
+    if (identity->authz_free) {
+        identity->authz_free(identity->authz);
+    }
+
+    json_decref(identity->claims);
+    ngx_free(identity);
+}
+
+
+void
+ngx_http_tenant_identity_status(ngx_http_tenant_identity_t *identity,
+    ngx_http_tenant_refusal_t *refusal)
+{
+    switch (identity->tenant->status) {
+
+    case NGX_HTTP_TENANT_ACTIVE:
+        return;
+
+    case NGX_HTTP_TENANT_SUSPENDED:
+        ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_SUSPENDED_TENANT,
+                                NGX_HTTP_FORBIDDEN, NULL,
+                                "the tenant is suspended");
+        return;
+
+    case NGX_HTTP_TENANT_PROVISIONING:
+        ngx_http_tenant_refusal(refusal,
+                                NGX_HTTP_TENANT_R_PROVISIONING_TENANT,
+                                NGX_HTTP_FORBIDDEN, NULL,
+                                "the tenant is still being provisioned");
+        return;
+
+    default:
+        ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_OFFBOARDING_TENANT,
+                                NGX_HTTP_FORBIDDEN, NULL,
+                                "the tenant is being offboarded");
+    }
+}
+
+
+static void
+ngx_http_tenant_identity_claims(ngx_http_tenant_refusal_t *refusal,
+    tenant_claims_result_t checked)
+{
+    const char  *detail;
+
+    detail = tenant_claims_describe(checked);
+
+    switch (checked) {
+
+    case TENANT_CLAIMS_TENANT:
+
+        /* a good token of nobody's: no other token would be asked for */
+
+        ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_NO_TENANT,
+                                NGX_HTTP_FORBIDDEN, NULL, detail);
+        return;
+
+    case TENANT_CLAIMS_SCOPE:
+        ngx_http_tenant_refusal(refusal,
+                                NGX_HTTP_TENANT_R_INSUFFICIENT_SCOPE,
+                                NGX_HTTP_FORBIDDEN, "insufficient_scope",
+                                detail);
+        return;
+
+    default:
+        ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_INVALID_TOKEN,
+                                tenant_claims_http_status(checked),
+                                tenant_claims_error(checked), detail);
+    }
+}
+
+
+ngx_int_t
+ngx_http_tenant_identity_init_process(ngx_cycle_t *cycle,
+    ngx_http_tenant_main_conf_t *tmcf)
+{
+    tenant_cache_conf_t  conf;
+
+    ngx_memzero(&conf, sizeof(tenant_cache_conf_t));
+
+    conf.max_entries = NGX_HTTP_TENANT_CACHE_ENTRIES;
+    conf.max_bytes = tmcf->token_cache_size;
+    conf.release = ngx_http_tenant_identity_drop;
+
+    tmcf->token_cache = tenant_cache_create(&conf);
+
+    if (tmcf->token_cache == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "tenant: cannot create the token cache of %uz bytes",
+                      tmcf->token_cache_size);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_tenant_identity_exit_process(ngx_http_tenant_main_conf_t *tmcf)
+{
+    tenant_cache_destroy(tmcf->token_cache);
+    tmcf->token_cache = NULL;
+}
+
+
+static void
+ngx_http_tenant_identity_drop(void *value, void *data)
+{
+    ngx_http_tenant_identity_release(value);
+}

@@ -1,0 +1,65 @@
+/*
+ * Counters in shared memory: one slot a tenant, found once by a worker and
+ * then added to without a lock; kept through reloads.
+ */
+
+#ifndef NGX_HTTP_TENANT_COUNTERS_H
+#define NGX_HTTP_TENANT_COUNTERS_H
+
+
+#include "../ngx_http_tenant_module.h"
+
+
+#define NGX_HTTP_TENANT_BUCKETS  11         /* of duration, without +Inf */
+
+
+/* A slot; registered tenants only, so clients cannot make labels. */
+typedef struct {
+    ngx_str_node_t   sn;                    /* sn.str: tenant id */
+    ngx_queue_t      queue;
+
+    ngx_atomic_t     requests[6];           /* by class of status; 0: none */
+    ngx_atomic_t     allowed;
+    ngx_atomic_t     denied;
+    ngx_atomic_t     shadowed;
+    ngx_atomic_t     received;              /* bytes from clients */
+    ngx_atomic_t     sent;                  /* bytes to clients */
+    ngx_atomic_t     duration;              /* sum, milliseconds */
+    ngx_atomic_t     buckets[NGX_HTTP_TENANT_BUCKETS + 1];
+} ngx_http_tenant_counters_t;
+
+
+/* What is counted for all tenants together. */
+typedef struct {
+    ngx_rbtree_t       rbtree;
+    ngx_rbtree_node_t  sentinel;
+    ngx_queue_t        queue;               /* slots, oldest first */
+    ngx_uint_t         slots;
+    ngx_http_tenant_counters_t  *overflow;  /* when the zone is full */
+
+    ngx_atomic_t       refused[NGX_HTTP_TENANT_REASONS];
+    ngx_atomic_t       cache_hits;
+    ngx_atomic_t       cache_misses;
+    ngx_atomic_t       tier_mismatches;
+    ngx_atomic_t       policy_errors;
+} ngx_http_tenant_totals_t;
+
+
+extern const ngx_uint_t  ngx_http_tenant_bucket_ms[];
+
+
+ngx_int_t ngx_http_tenant_counters_init_zone(ngx_shm_zone_t *shm_zone,
+    void *data);
+
+/* NULL when nothing is counted: no zone. */
+ngx_http_tenant_totals_t *ngx_http_tenant_totals(ngx_http_request_t *r);
+
+/* In the log phase of a request that met the module. */
+void ngx_http_tenant_count(ngx_http_request_t *r,
+    ngx_http_tenant_caller_t *caller);
+
+/* The content handler of tenant_metrics: Prometheus text format 0.0.4. */
+ngx_int_t ngx_http_tenant_metrics_handler(ngx_http_request_t *r);
+
+
+#endif /* NGX_HTTP_TENANT_COUNTERS_H */

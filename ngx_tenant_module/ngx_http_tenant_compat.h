@@ -1,0 +1,39 @@
+/*
+ * What differs between the nginx versions this module compiles against
+ * (1.22 to 1.31).  Nothing outside this file looks at nginx_version.
+ */
+
+#ifndef NGX_HTTP_TENANT_COMPAT_H
+#define NGX_HTTP_TENANT_COMPAT_H
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+
+/*
+ * 1.23.0 chained equal headers through ngx_table_elt_t.next; an element
+ * pushed by hand must end its chain.
+ */
+#if (nginx_version >= 1023000)
+#define ngx_http_tenant_header_end(h)  (h)->next = NULL
+#define ngx_http_tenant_header_repeated(h)  ((h)->next != NULL)
+#else
+#define ngx_http_tenant_header_end(h)
+#define ngx_http_tenant_header_repeated(h)  0
+#endif
+
+
+/*
+ * Until 1.29.6 the order of "keepalive" and a balancer in an upstream block
+ * matters; later versions wrap keepalive round the finished balancer.
+ */
+#if (nginx_version < 1029007)
+#define NGX_HTTP_TENANT_KEEPALIVE_ORDER  1
+#else
+#define NGX_HTTP_TENANT_KEEPALIVE_ORDER  0
+#endif
+
+
+#endif /* NGX_HTTP_TENANT_COMPAT_H */

@@ -1,0 +1,914 @@
+/*
+ * The front door: directives, phases, and who the caller is.  What happens
+ * behind each step is a room of its own.
+ */
+
+#include "ngx_http_tenant_module.h"
+#include "authz/ngx_http_tenant_authz.h"
+#include "context/ngx_http_tenant_context.h"
+#include "identity/ngx_http_tenant_identity.h"
+#include "metering/ngx_http_tenant_counters.h"
+#include "protocol/ngx_http_tenant_protocol.h"
+#include "routing/ngx_http_tenant_route.h"
+
+
+#define NGX_HTTP_TENANT_ZONE_SIZE   (1024 * 1024)
+#define NGX_HTTP_TENANT_CACHE_SIZE  (16 * 1024 * 1024)
+
+
+static ngx_int_t ngx_http_tenant_preaccess_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_tenant_precontent_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_tenant_decide(ngx_http_request_t *r,
+    ngx_http_tenant_ctx_t *ctx);
+static ngx_int_t ngx_http_tenant_log_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_tenant_stop(ngx_http_request_t *r,
+    ngx_http_tenant_ctx_t *ctx);
+static void ngx_http_tenant_caller_cleanup(void *data);
+static ngx_http_tenant_ctx_t *ngx_http_tenant_ctx_create(
+    ngx_http_request_t *r);
+
+static void *ngx_http_tenant_create_main_conf(ngx_conf_t *cf);
+static char *ngx_http_tenant_init_main_conf(ngx_conf_t *cf, void *conf);
+static void *ngx_http_tenant_create_srv_conf(ngx_conf_t *cf);
+static void *ngx_http_tenant_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_tenant_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static ngx_int_t ngx_http_tenant_compile_policies(ngx_conf_t *cf,
+    ngx_http_tenant_loc_conf_t *tlcf);
+static char *ngx_http_tenant_check_location(ngx_conf_t *cf,
+    ngx_http_tenant_loc_conf_t *tlcf);
+static char *ngx_http_tenant_registry_slot(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_tenant_policy_file_slot(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_tenant_metrics_slot(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static ngx_int_t ngx_http_tenant_add_zone(ngx_conf_t *cf,
+    ngx_http_tenant_main_conf_t *tmcf);
+static ngx_int_t ngx_http_tenant_preconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_tenant_postconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_tenant_init_process(ngx_cycle_t *cycle);
+static void ngx_http_tenant_exit_process(ngx_cycle_t *cycle);
+
+
+static ngx_conf_enum_t  ngx_http_tenant_auth[] = {
+    { ngx_string("off"), NGX_HTTP_TENANT_AUTH_OFF },
+    { ngx_string("on"), NGX_HTTP_TENANT_AUTH_ON },
+    { ngx_string("optional"), NGX_HTTP_TENANT_AUTH_OPTIONAL },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_tenant_policy[] = {
+    { ngx_string("off"), NGX_HTTP_TENANT_POLICY_OFF },
+    { ngx_string("shadow"), NGX_HTTP_TENANT_POLICY_SHADOW },
+    { ngx_string("enforce"), NGX_HTTP_TENANT_POLICY_ENFORCE },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_tenant_header_sets[] = {
+    { ngx_string("none"), NGX_HTTP_TENANT_HEADERS_NONE },
+    { ngx_string("default"), NGX_HTTP_TENANT_HEADERS_DEFAULT },
+    { ngx_string("agentcore"), NGX_HTTP_TENANT_HEADERS_AGENTCORE },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_command_t  ngx_http_tenant_commands[] = {
+
+    { ngx_string("tenant_registry"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_tenant_registry_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tenant_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_tenant_main_conf_t, zone_size),
+      NULL },
+
+    { ngx_string("tenant_token_cache"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_tenant_main_conf_t, token_cache_size),
+      NULL },
+
+    { ngx_string("tenant_auth"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_tenant_loc_conf_t, auth),
+      &ngx_http_tenant_auth },
+
+    { ngx_string("tenant_realm"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_tenant_loc_conf_t, realm),
+      NULL },
+
+    { ngx_string("tenant_agent"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_tenant_loc_conf_t, agent),
+      NULL },
+
+    { ngx_string("tenant_action"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_tenant_loc_conf_t, action),
+      NULL },
+
+    { ngx_string("tenant_policy"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_tenant_loc_conf_t, policy),
+      &ngx_http_tenant_policy },
+
+    { ngx_string("tenant_policy_file"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_tenant_policy_file_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tenant_decision_log"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
+                        |NGX_CONF_TAKE1234,
+      ngx_http_tenant_decision_log_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tenant_headers"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_tenant_loc_conf_t, header_set),
+      &ngx_http_tenant_header_sets },
+
+    { ngx_string("tenant_header"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE2,
+      ngx_http_tenant_header_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tenant_route"),
+      NGX_HTTP_UPS_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_tenant_route_slot,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tenant_metrics"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_tenant_metrics_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_tenant_module_ctx = {
+    ngx_http_tenant_preconfiguration,      /* preconfiguration */
+    ngx_http_tenant_postconfiguration,     /* postconfiguration */
+
+    ngx_http_tenant_create_main_conf,      /* create main configuration */
+    ngx_http_tenant_init_main_conf,        /* init main configuration */
+
+    ngx_http_tenant_create_srv_conf,       /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_tenant_create_loc_conf,       /* create location configuration */
+    ngx_http_tenant_merge_loc_conf         /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_tenant_module = {
+    NGX_MODULE_V1,
+    &ngx_http_tenant_module_ctx,           /* module context */
+    ngx_http_tenant_commands,              /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    ngx_http_tenant_init_process,          /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_tenant_exit_process,          /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+/*
+ * Identity.  PREACCESS, so that limit_req and limit_conn, whose handlers run
+ * after a dynamic module's, can use the variables.
+ */
+
+static ngx_int_t
+ngx_http_tenant_preaccess_handler(ngx_http_request_t *r)
+{
+    ngx_http_tenant_ctx_t       *ctx;
+    ngx_http_tenant_caller_t    *caller;
+    ngx_http_tenant_loc_conf_t  *tlcf;
+
+    tlcf = ngx_http_get_module_loc_conf(r, ngx_http_tenant_module);
+
+    if (tlcf->auth == NGX_HTTP_TENANT_AUTH_OFF) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_tenant_ctx_create(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    caller = ctx->caller;
+
+    if (caller->identity) {
+        ngx_http_tenant_identity_status(caller->identity, &ctx->refusal);
+
+    } else if (caller->refusal.status) {
+        ctx->refusal = caller->refusal;
+
+    } else if (tlcf->auth == NGX_HTTP_TENANT_AUTH_ON) {
+        ngx_http_tenant_refusal(&ctx->refusal, NGX_HTTP_TENANT_R_NO_TOKEN,
+                                NGX_HTTP_UNAUTHORIZED, NULL,
+                                "a bearer token is needed");
+    }
+
+    return ctx->refusal.status ? ngx_http_tenant_stop(r, ctx) : NGX_DECLINED;
+}
+
+
+/*
+ * The decision.  PRECONTENT, after deny, auth_request and rewrites have had
+ * their say; made anew in every pass, since a redirect changes what is asked.
+ */
+
+static ngx_int_t
+ngx_http_tenant_precontent_handler(ngx_http_request_t *r)
+{
+    ngx_http_tenant_ctx_t       *ctx;
+    ngx_http_tenant_loc_conf_t  *tlcf;
+
+    tlcf = ngx_http_get_module_loc_conf(r, ngx_http_tenant_module);
+
+    if (tlcf->auth == NGX_HTTP_TENANT_AUTH_OFF) {
+        if (tlcf->header_set == NGX_HTTP_TENANT_HEADERS_NONE
+            && tlcf->headers == NULL)
+        {
+            return NGX_DECLINED;
+        }
+
+        return ngx_http_tenant_headers(r, NULL) == NGX_OK
+               ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_tenant_module);
+
+    if (ctx == NULL) {
+
+        /* PREACCESS did not run: nobody was identified for this location */
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "tenant: request without identity phase");
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    switch (ngx_http_tenant_decide(r, ctx)) {
+
+    case NGX_OK:
+        return NGX_DECLINED;
+
+    case NGX_DECLINED:
+        return ngx_http_tenant_stop(r, ctx);
+
+    default:
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_tenant_decide(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
+{
+    ngx_int_t                    rc;
+    ngx_http_tenant_loc_conf_t  *tlcf;
+
+    tlcf = ngx_http_get_module_loc_conf(r, ngx_http_tenant_module);
+
+    rc = ngx_http_tenant_protocol(r, ctx);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (tlcf->policy != NGX_HTTP_TENANT_POLICY_OFF) {
+
+        /* configuration checks cannot see every such place */
+
+        if (tlcf->policies == NULL || ctx->agent == NULL) {
+            ngx_http_tenant_refusal(&ctx->refusal, NGX_HTTP_TENANT_R_FAULT,
+                                    NGX_HTTP_INTERNAL_SERVER_ERROR, NULL,
+                                    "tenant_policy_file or tenant_agent is "
+                                    "not set here");
+            return NGX_DECLINED;
+        }
+
+        rc = ngx_http_tenant_authorize(r, ctx);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    rc = ngx_http_tenant_route(r, ctx);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_tenant_headers(r, ctx);
+}
+
+
+static ngx_int_t
+ngx_http_tenant_log_handler(ngx_http_request_t *r)
+{
+    ngx_http_tenant_caller_t  *caller;
+
+    if (r != r->main) {
+        return NGX_OK;
+    }
+
+    caller = ngx_http_tenant_caller_known(r);
+
+    if (caller) {
+        ngx_http_tenant_count(r, caller);
+    }
+
+    return NGX_OK;
+}
+
+
+/* One log line for a refusal, with what is known of the caller. */
+
+static ngx_int_t
+ngx_http_tenant_stop(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
+{
+    ngx_str_t                    none = ngx_string("-");
+    ngx_uint_t                   level;
+    ngx_http_tenant_totals_t    *totals;
+    ngx_http_tenant_refusal_t   *refusal;
+    ngx_http_tenant_identity_t  *identity;
+
+    refusal = &ctx->refusal;
+    identity = ctx->caller->identity;
+
+    level = refusal->status == NGX_HTTP_INTERNAL_SERVER_ERROR
+            || refusal->reason == NGX_HTTP_TENANT_R_ISOLATION
+            ? NGX_LOG_ERR : NGX_LOG_WARN;
+
+    ngx_log_error(level, r->connection->log, 0,
+                  "tenant refused (%s): %s, tenant: \"%V\"",
+                  ngx_http_tenant_reasons[refusal->reason], refusal->detail,
+                  identity ? &identity->tenant->sn.str : &none);
+
+    totals = ngx_http_tenant_totals(r);
+
+    if (totals) {
+        (void) ngx_atomic_fetch_add(&totals->refused[refusal->reason], 1);
+    }
+
+    return ngx_http_tenant_refuse(r, refusal);
+}
+
+
+ngx_http_tenant_caller_t *
+ngx_http_tenant_caller_known(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t     *cln;
+    ngx_http_tenant_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_tenant_module);
+
+    if (ctx) {
+        return ctx->caller;
+    }
+
+    /* redirects wipe r->ctx; subrequests share the pool of their parents */
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_tenant_caller_cleanup) {
+            return cln->data;
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_http_tenant_caller_t *
+ngx_http_tenant_caller(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t           *cln;
+    ngx_http_tenant_caller_t     *caller;
+    ngx_http_tenant_main_conf_t  *tmcf;
+
+    caller = ngx_http_tenant_caller_known(r);
+
+    if (caller) {
+        return caller;
+    }
+
+    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
+
+    if (tmcf->registry == NULL || tmcf->token_cache == NULL) {
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_tenant_caller_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    caller = cln->data;
+    ngx_memzero(caller, sizeof(ngx_http_tenant_caller_t));
+
+    cln->handler = ngx_http_tenant_caller_cleanup;
+
+    ngx_http_tenant_identify(r, caller);
+
+    return caller;
+}
+
+
+static void
+ngx_http_tenant_caller_cleanup(void *data)
+{
+    ngx_http_tenant_caller_t  *caller = data;
+
+    ngx_http_tenant_identity_release(caller->identity);
+}
+
+
+ngx_http_tenant_ctx_t *
+ngx_http_tenant_ctx(ngx_http_request_t *r)
+{
+    ngx_http_tenant_ctx_t     *ctx;
+    ngx_http_tenant_caller_t  *caller;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_tenant_module);
+
+    if (ctx) {
+        return ctx;
+    }
+
+    caller = ngx_http_tenant_caller_known(r);
+
+    return caller ? caller->last : NULL;
+}
+
+
+static ngx_http_tenant_ctx_t *
+ngx_http_tenant_ctx_create(ngx_http_request_t *r)
+{
+    ngx_http_tenant_ctx_t     *ctx;
+    ngx_http_tenant_caller_t  *caller;
+
+    caller = ngx_http_tenant_caller(r);
+    if (caller == NULL) {
+        return NULL;
+    }
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_tenant_ctx_t));
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    ctx->caller = caller;
+
+    if (r == r->main) {
+        caller->last = ctx;
+    }
+
+    ngx_http_set_ctx(r, ctx, ngx_http_tenant_module);
+
+    return ctx;
+}
+
+
+static void *
+ngx_http_tenant_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_tenant_main_conf_t  *tmcf;
+
+    tmcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_tenant_main_conf_t));
+    if (tmcf == NULL) {
+        return NULL;
+    }
+
+    tmcf->pool = cf->pool;
+    tmcf->zone_size = NGX_CONF_UNSET_SIZE;
+    tmcf->token_cache_size = NGX_CONF_UNSET_SIZE;
+
+    if (ngx_array_init(&tmcf->policies, cf->pool, 4,
+                       sizeof(ngx_http_tenant_policies_t *))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return tmcf;
+}
+
+
+static char *
+ngx_http_tenant_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_tenant_main_conf_t  *tmcf = conf;
+
+    ngx_conf_init_size_value(tmcf->zone_size, NGX_HTTP_TENANT_ZONE_SIZE);
+    ngx_conf_init_size_value(tmcf->token_cache_size,
+                             NGX_HTTP_TENANT_CACHE_SIZE);
+
+    if (tmcf->registry_path.len == 0) {
+        return NGX_CONF_OK;
+    }
+
+    if (tmcf->zone_size < (size_t) (8 * ngx_pagesize)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "tenant_zone of %uz bytes is too small",
+                           tmcf->zone_size);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_tenant_add_zone(cf, tmcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    tmcf->registry = ngx_http_tenant_registry_open(cf, &tmcf->registry_path);
+
+    if (tmcf->registry == NULL
+        || ngx_http_tenant_identity_init_keys(cf, tmcf->registry) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_add_zone(ngx_conf_t *cf, ngx_http_tenant_main_conf_t *tmcf)
+{
+    static ngx_str_t  name = ngx_string("tenant");
+
+    tmcf->zone = ngx_shared_memory_add(cf, &name, tmcf->zone_size,
+                                       &ngx_http_tenant_module);
+    if (tmcf->zone == NULL) {
+        return NGX_ERROR;
+    }
+
+    tmcf->zone->init = ngx_http_tenant_counters_init_zone;
+
+    return NGX_OK;
+}
+
+
+static void *
+ngx_http_tenant_create_srv_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_tenant_srv_conf_t));
+}
+
+
+static void *
+ngx_http_tenant_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_tenant_loc_conf_t  *tlcf;
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     tlcf->realm = { 0, NULL };
+     *     tlcf->agent = NULL;
+     *     tlcf->action = NULL;
+     *     tlcf->policy_files = NULL;
+     *     tlcf->policies = NULL;
+     */
+
+    tlcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_tenant_loc_conf_t));
+    if (tlcf == NULL) {
+        return NULL;
+    }
+
+    tlcf->auth = NGX_CONF_UNSET_UINT;
+    tlcf->policy = NGX_CONF_UNSET_UINT;
+    tlcf->decision_log = NGX_CONF_UNSET_PTR;
+    tlcf->header_set = NGX_CONF_UNSET_UINT;
+    tlcf->headers = NGX_CONF_UNSET_PTR;
+
+    return tlcf;
+}
+
+
+static char *
+ngx_http_tenant_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_tenant_loc_conf_t *prev = parent;
+    ngx_http_tenant_loc_conf_t *conf = child;
+
+    ngx_conf_merge_uint_value(conf->auth, prev->auth,
+                              NGX_HTTP_TENANT_AUTH_OFF);
+    ngx_conf_merge_str_value(conf->realm, prev->realm, "tenant");
+    ngx_conf_merge_uint_value(conf->policy, prev->policy,
+                              NGX_HTTP_TENANT_POLICY_ENFORCE);
+    ngx_conf_merge_ptr_value(conf->decision_log, prev->decision_log, NULL);
+    ngx_conf_merge_ptr_value(conf->headers, prev->headers, NULL);
+
+    if (conf->agent == NULL) {
+        conf->agent = prev->agent;
+    }
+
+    if (conf->action == NULL) {
+        conf->action = prev->action;
+    }
+
+    /* a location without authentication and unaware of headers is inert */
+
+    ngx_conf_merge_uint_value(conf->header_set, prev->header_set,
+                              conf->auth == NGX_HTTP_TENANT_AUTH_OFF
+                              ? NGX_HTTP_TENANT_HEADERS_NONE
+                              : NGX_HTTP_TENANT_HEADERS_DEFAULT);
+
+    /* the parent of servers, the http level, is never merged itself */
+
+    if (ngx_http_tenant_compile_policies(cf, prev) != NGX_OK
+        || ngx_http_tenant_compile_policies(cf, conf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->policies == NULL) {
+        conf->policies = prev->policies;
+    }
+
+    if (ngx_strlchr(conf->realm.data, conf->realm.data + conf->realm.len,
+                    '"'))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "tenant_realm: \"%V\" has a quote in it",
+                           &conf->realm);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->auth == NGX_HTTP_TENANT_AUTH_OFF && !conf->metrics) {
+        return NGX_CONF_OK;
+    }
+
+    return ngx_http_tenant_check_location(cf, conf);
+}
+
+
+static ngx_int_t
+ngx_http_tenant_compile_policies(ngx_conf_t *cf,
+    ngx_http_tenant_loc_conf_t *tlcf)
+{
+    ngx_http_tenant_main_conf_t  *tmcf;
+
+    if (tlcf->policy_files == NULL || tlcf->policies) {
+        return NGX_OK;
+    }
+
+    tmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_tenant_module);
+
+    tlcf->policies = ngx_http_tenant_policies_compile(cf, tmcf,
+                                                      tlcf->policy_files);
+
+    return tlcf->policies ? NGX_OK : NGX_ERROR;
+}
+
+
+/* Nobody runs open, or closed, by forgetting. */
+
+static char *
+ngx_http_tenant_check_location(ngx_conf_t *cf,
+    ngx_http_tenant_loc_conf_t *tlcf)
+{
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_tenant_main_conf_t  *tmcf;
+
+    tmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_tenant_module);
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (tmcf->registry == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%s needs \"tenant_registry\"",
+                           tlcf->metrics ? "tenant_metrics" : "tenant_auth");
+        return NGX_CONF_ERROR;
+    }
+
+    if (tlcf->auth == NGX_HTTP_TENANT_AUTH_OFF) {
+        return NGX_CONF_OK;
+    }
+
+    if (tlcf->agent && tlcf->agent->lengths == NULL
+        && ngx_http_tenant_registry_agent(tmcf->registry,
+                                          &tlcf->agent->value)
+           == NULL)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "tenant_agent: the registry has no agent \"%V\"",
+                           &tlcf->agent->value);
+        return NGX_CONF_ERROR;
+    }
+
+    /* what a server has outside of its locations is checked at run time */
+
+    if (clcf->name.len == 0 || tlcf->policy == NGX_HTTP_TENANT_POLICY_OFF) {
+        return NGX_CONF_OK;
+    }
+
+    if (tlcf->policies == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "tenant_auth without policies in location "
+                           "\"%V\": needs \"tenant_policy_file\" or "
+                           "\"tenant_policy off\"", &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (tlcf->agent == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "tenant_auth with policies in location \"%V\" "
+                           "needs \"tenant_agent\"", &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_tenant_registry_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_tenant_main_conf_t  *tmcf = conf;
+
+    ngx_str_t  *value;
+
+    if (tmcf->registry_path.len) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    tmcf->registry_path = value[1];
+
+    if (ngx_conf_full_name(cf->cycle, &tmcf->registry_path, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_tenant_policy_file_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_tenant_loc_conf_t  *tlcf = conf;
+
+    ngx_str_t  *value, *file;
+
+    if (tlcf->policy_files == NULL) {
+        tlcf->policy_files = ngx_array_create(cf->pool, 4,
+                                              sizeof(ngx_str_t));
+        if (tlcf->policy_files == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    file = ngx_array_push(tlcf->policy_files);
+    if (file == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+    *file = value[1];
+
+    if (ngx_conf_full_name(cf->cycle, file, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_tenant_metrics_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_tenant_loc_conf_t  *tlcf = conf;
+
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (tlcf->metrics) {
+        return "is duplicate";
+    }
+
+    tlcf->metrics = 1;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_tenant_metrics_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_preconfiguration(ngx_conf_t *cf)
+{
+    return ngx_http_tenant_add_variables(cf);
+}
+
+
+static ngx_int_t
+ngx_http_tenant_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_http_handler_pt          *h;
+    ngx_http_core_main_conf_t    *cmcf;
+    ngx_http_tenant_main_conf_t  *tmcf;
+
+    tmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_tenant_module);
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    if (ngx_http_tenant_route_check(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (tmcf->registry == NULL) {
+        return NGX_OK;
+    }
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_tenant_preaccess_handler;
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_tenant_precontent_handler;
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_LOG_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_tenant_log_handler;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_tenant_main_conf_t  *tmcf;
+
+    tmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_tenant_module);
+
+    if (tmcf == NULL || tmcf->registry == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_tenant_identity_init_process(cycle, tmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_tenant_authz_init_process(cycle, tmcf);
+}
+
+
+static void
+ngx_http_tenant_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_tenant_main_conf_t  *tmcf;
+
+    tmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_tenant_module);
+
+    if (tmcf && tmcf->token_cache) {
+        ngx_http_tenant_identity_exit_process(tmcf);
+    }
+}

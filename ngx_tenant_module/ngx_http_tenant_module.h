@@ -1,0 +1,171 @@
+/*
+ * What the rooms of the module share: configuration, the caller of a client
+ * request, and the context of one pass through the phases.
+ */
+
+#ifndef NGX_HTTP_TENANT_MODULE_H
+#define NGX_HTTP_TENANT_MODULE_H
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_tenant_compat.h"
+#include "registry/ngx_http_tenant_registry.h"
+
+
+#define NGX_HTTP_TENANT_AUTH_OFF        0
+#define NGX_HTTP_TENANT_AUTH_ON         1
+#define NGX_HTTP_TENANT_AUTH_OPTIONAL   2
+
+#define NGX_HTTP_TENANT_POLICY_OFF      0
+#define NGX_HTTP_TENANT_POLICY_SHADOW   1
+#define NGX_HTTP_TENANT_POLICY_ENFORCE  2
+
+#define NGX_HTTP_TENANT_HEADERS_NONE       0
+#define NGX_HTTP_TENANT_HEADERS_DEFAULT    1
+#define NGX_HTTP_TENANT_HEADERS_AGENTCORE  2
+
+
+typedef struct ngx_http_tenant_identity_s      ngx_http_tenant_identity_t;
+typedef struct ngx_http_tenant_policies_s      ngx_http_tenant_policies_t;
+typedef struct ngx_http_tenant_decision_log_s  ngx_http_tenant_decision_log_t;
+typedef struct ngx_http_tenant_ctx_s           ngx_http_tenant_ctx_t;
+
+
+typedef struct {
+    ngx_pool_t                      *pool;      /* of the configuration */
+
+    ngx_str_t                        registry_path;
+    ngx_http_tenant_registry_t      *registry;
+
+    ngx_shm_zone_t                  *zone;
+    size_t                           zone_size;
+
+    size_t                           token_cache_size;  /* bytes, a worker */
+    struct tenant_cache_s           *token_cache;       /* of this worker */
+
+    ngx_array_t                      policies;  /* every compiled set:
+                                                   ngx_http_tenant_policies_t
+                                                   pointers */
+    void                            *arena;     /* of authz/, this worker */
+} ngx_http_tenant_main_conf_t;
+
+
+typedef struct {
+    ngx_uint_t                       auth;
+    ngx_str_t                        realm;
+
+    ngx_http_complex_value_t        *agent;
+    ngx_http_complex_value_t        *action;
+
+    ngx_uint_t                       policy;
+    ngx_array_t                     *policy_files;      /* ngx_str_t */
+    ngx_http_tenant_policies_t      *policies;
+    ngx_http_tenant_decision_log_t  *decision_log;      /* NULL: off */
+
+    ngx_uint_t                       header_set;
+    ngx_array_t                     *headers;   /* ngx_http_tenant_header_t */
+
+    ngx_uint_t                       metrics;
+} ngx_http_tenant_loc_conf_t;
+
+
+/*
+ * Why a request goes no further.  The names (ngx_http_tenant_reasons[]) are
+ * the last part of the problem type and a label of the metrics.
+ */
+typedef enum {
+    NGX_HTTP_TENANT_R_NONE = 0,
+    NGX_HTTP_TENANT_R_NO_TOKEN,
+    NGX_HTTP_TENANT_R_INVALID_REQUEST,
+    NGX_HTTP_TENANT_R_INVALID_TOKEN,
+    NGX_HTTP_TENANT_R_INSUFFICIENT_SCOPE,
+    NGX_HTTP_TENANT_R_NO_TENANT,
+    NGX_HTTP_TENANT_R_UNKNOWN_TENANT,
+    NGX_HTTP_TENANT_R_ISOLATION,
+    NGX_HTTP_TENANT_R_SUSPENDED_TENANT,
+    NGX_HTTP_TENANT_R_PROVISIONING_TENANT,
+    NGX_HTTP_TENANT_R_OFFBOARDING_TENANT,
+    NGX_HTTP_TENANT_R_UNKNOWN_AGENT,
+    NGX_HTTP_TENANT_R_POLICY_DENIED,
+    NGX_HTTP_TENANT_R_NO_ROUTE,
+    NGX_HTTP_TENANT_R_FAULT,
+    NGX_HTTP_TENANT_REASONS
+} ngx_http_tenant_reason_t;
+
+
+/* The texts are static and hold nothing of the token. */
+typedef struct {
+    ngx_http_tenant_reason_t  reason;
+    ngx_uint_t                status;    /* HTTP; 0: not refused */
+    const char               *error;     /* RFC 6750 code, or NULL */
+    const char               *detail;    /* for the client and the log */
+} ngx_http_tenant_refusal_t;
+
+
+/*
+ * Who calls: found once for a client request, kept through internal
+ * redirects and shared by subrequests.
+ */
+typedef struct {
+    ngx_http_tenant_identity_t      *identity;  /* NULL: no token, or a
+                                                   refused one */
+    ngx_http_tenant_refusal_t        refusal;   /* of the token */
+    ngx_http_tenant_ctx_t           *last;      /* newest pass of the main
+                                                   request */
+} ngx_http_tenant_caller_t;
+
+
+/* One pass of a request or subrequest through the phases. */
+struct ngx_http_tenant_ctx_s {
+    ngx_http_tenant_caller_t        *caller;
+    ngx_http_tenant_agent_t         *agent;
+    ngx_http_tenant_route_t         *route;
+
+    ngx_http_tenant_refusal_t        refusal;
+    ngx_str_t                        action;
+
+    /* determining policies: policy_ref_t, in the request's pool */
+    void                            *reasons;
+    ngx_uint_t                       nreasons;
+
+    unsigned                         decided:1;
+    unsigned                         allowed:1;
+    unsigned                         shadowed:1;  /* denied, but only said */
+};
+
+
+extern ngx_module_t  ngx_http_tenant_module;
+
+
+/*
+ * The caller, looked for now if nobody asked yet; NULL: no memory, or no
+ * registry.
+ */
+ngx_http_tenant_caller_t *ngx_http_tenant_caller(ngx_http_request_t *r);
+
+/* The same, but NULL when nobody asked yet. */
+ngx_http_tenant_caller_t *ngx_http_tenant_caller_known(
+    ngx_http_request_t *r);
+
+/* Of this pass, or of the newest one before a redirect; may be NULL. */
+ngx_http_tenant_ctx_t *ngx_http_tenant_ctx(ngx_http_request_t *r);
+
+
+extern const char *const  ngx_http_tenant_reasons[];
+
+void ngx_http_tenant_refusal(ngx_http_tenant_refusal_t *refusal,
+    ngx_http_tenant_reason_t reason, ngx_uint_t status, const char *error,
+    const char *detail);
+
+/*
+ * Answers with the refusal: a problem document (RFC 9457), or what
+ * error_page says for the status.  Returns what a phase handler returns.
+ */
+ngx_int_t ngx_http_tenant_refuse(ngx_http_request_t *r,
+    const ngx_http_tenant_refusal_t *refusal);
+
+
+#endif /* NGX_HTTP_TENANT_MODULE_H */

@@ -1,0 +1,164 @@
+/* Refusals as problem documents, RFC 9457. */
+
+#include "ngx_http_tenant_module.h"
+#include "identity/ngx_http_tenant_identity.h"
+
+
+static ngx_uint_t ngx_http_tenant_has_error_page(ngx_http_request_t *r,
+    ngx_uint_t status);
+static const char *ngx_http_tenant_problem_title(ngx_uint_t status);
+
+
+const char *const  ngx_http_tenant_reasons[] = {
+    "none",
+    "no-token",
+    "invalid-request",
+    "invalid-token",
+    "insufficient-scope",
+    "no-tenant",
+    "unknown-tenant",
+    "tenant-isolation",
+    "tenant-suspended",
+    "tenant-provisioning",
+    "tenant-offboarding",
+    "unknown-agent",
+    "policy-denied",
+    "no-route",
+    "fault"
+};
+
+
+void
+ngx_http_tenant_refusal(ngx_http_tenant_refusal_t *refusal,
+    ngx_http_tenant_reason_t reason, ngx_uint_t status, const char *error,
+    const char *detail)
+{
+    refusal->reason = reason;
+    refusal->status = status;
+    refusal->error = error;
+    refusal->detail = detail;
+}
+
+
+ngx_int_t
+ngx_http_tenant_refuse(ngx_http_request_t *r,
+    const ngx_http_tenant_refusal_t *refusal)
+{
+    size_t                     len;
+    ngx_int_t                  rc;
+    const char                *title, *reason;
+    ngx_table_elt_t           *h;
+    ngx_http_complex_value_t   cv;
+
+    static ngx_str_t  type = ngx_string("application/problem+json");
+
+    if ((refusal->status == NGX_HTTP_UNAUTHORIZED
+         || refusal->status == NGX_HTTP_BAD_REQUEST
+         || refusal->error)
+        && ngx_http_tenant_challenge(r, refusal) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (refusal->status == NGX_HTTP_SERVICE_UNAVAILABLE) {
+        h = ngx_list_push(&r->headers_out.headers);
+        if (h == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        h->hash = 1;
+        ngx_http_tenant_header_end(h);
+        ngx_str_set(&h->key, "Retry-After");
+        ngx_str_set(&h->value, "5");
+    }
+
+    if (r != r->main
+        || ngx_http_tenant_has_error_page(r, refusal->status))
+    {
+        return refusal->status;
+    }
+
+    title = ngx_http_tenant_problem_title(refusal->status);
+    reason = ngx_http_tenant_reasons[refusal->reason];
+
+    ngx_memzero(&cv, sizeof(ngx_http_complex_value_t));
+
+    len = sizeof("{\"type\":\"urn:ngx-tenant:problem:\",\"title\":\"\","
+                 "\"status\":000,\"detail\":\"\"}" "\n") - 1
+          + ngx_strlen(reason) + ngx_strlen(title)
+          + ngx_strlen(refusal->detail);
+
+    cv.value.data = ngx_pnalloc(r->pool, len);
+    if (cv.value.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cv.value.len = ngx_sprintf(cv.value.data,
+                               "{\"type\":\"urn:ngx-tenant:problem:%s\","
+                               "\"title\":\"%s\",\"status\":%ui,"
+                               "\"detail\":\"%s\"}" "\n",
+                               reason, title, refusal->status,
+                               refusal->detail)
+                   - cv.value.data;
+
+    rc = ngx_http_send_response(r, refusal->status, &type, &cv);
+
+    ngx_http_finalize_request(r, rc);
+
+    return NGX_DONE;
+}
+
+
+/* as ngx_http_special_response_handler() decides */
+
+static ngx_uint_t
+ngx_http_tenant_has_error_page(ngx_http_request_t *r, ngx_uint_t status)
+{
+    ngx_uint_t                 i;
+    ngx_http_err_page_t       *page;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->error_pages == NULL || r->uri_changes == 0
+        || (r->error_page && !clcf->recursive_error_pages))
+    {
+        return 0;
+    }
+
+    page = clcf->error_pages->elts;
+
+    for (i = 0; i < clcf->error_pages->nelts; i++) {
+        if ((ngx_uint_t) page[i].status == status) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static const char *
+ngx_http_tenant_problem_title(ngx_uint_t status)
+{
+    switch (status) {
+
+    case NGX_HTTP_BAD_REQUEST:
+        return "Bad Request";
+
+    case NGX_HTTP_UNAUTHORIZED:
+        return "Unauthorized";
+
+    case NGX_HTTP_FORBIDDEN:
+        return "Forbidden";
+
+    case NGX_HTTP_NOT_FOUND:
+        return "Not Found";
+
+    case NGX_HTTP_SERVICE_UNAVAILABLE:
+        return "Service Unavailable";
+
+    default:
+        return "Internal Server Error";
+    }
+}

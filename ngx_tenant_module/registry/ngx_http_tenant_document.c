@@ -1,0 +1,619 @@
+/*
+ * The registry as one JSON document, read when nginx reads its
+ * configuration: {"tiers", "tenants", "issuers", "agents"}, each an array of
+ * objects.  A broken document fails the configuration, so a reload with one
+ * leaves the running configuration in place.
+ */
+
+#include <ngx_http.h>
+
+#include "ngx_http_tenant_registry.h"
+#include "../identity/tenant_json.h"
+
+
+#define NGX_HTTP_TENANT_DOCUMENT_SIZE    (64 * 1024 * 1024)  /* bytes */
+#define NGX_HTTP_TENANT_ISSUERS          32    /* of one tenant */
+
+
+typedef struct {
+    ngx_rbtree_t        rbtree;
+    ngx_rbtree_node_t   sentinel;
+} ngx_http_tenant_index_t;
+
+
+struct ngx_http_tenant_registry_s {
+    ngx_http_tenant_index_t   tiers;
+    ngx_http_tenant_index_t   tenants;
+    ngx_http_tenant_index_t   issuers;
+    ngx_http_tenant_index_t   agents;
+};
+
+
+typedef struct {
+    ngx_conf_t                    *cf;
+    ngx_str_t                      dir;
+    ngx_http_tenant_registry_t    *registry;
+    ngx_http_tenant_json_error_t   err;
+} ngx_http_tenant_document_t;
+
+
+typedef ngx_int_t (*ngx_http_tenant_document_pt)(
+    ngx_http_tenant_document_t *doc, const ngx_http_tenant_json_t *at);
+
+
+static json_t *ngx_http_tenant_document_parse(ngx_conf_t *cf,
+    ngx_str_t *path);
+static ngx_int_t ngx_http_tenant_document_load(ngx_conf_t *cf,
+    ngx_str_t *path, ngx_str_t *text);
+static ngx_int_t ngx_http_tenant_document_each(
+    ngx_http_tenant_document_t *doc, const ngx_http_tenant_json_t *root,
+    const char *name, ngx_http_tenant_document_pt read);
+static ngx_int_t ngx_http_tenant_document_tier(
+    ngx_http_tenant_document_t *doc, const ngx_http_tenant_json_t *at);
+static ngx_int_t ngx_http_tenant_document_agent(
+    ngx_http_tenant_document_t *doc, const ngx_http_tenant_json_t *at);
+static ngx_int_t ngx_http_tenant_document_tenant(
+    ngx_http_tenant_document_t *doc, const ngx_http_tenant_json_t *at);
+static ngx_int_t ngx_http_tenant_document_issuer(
+    ngx_http_tenant_document_t *doc, const ngx_http_tenant_json_t *at);
+static ngx_int_t ngx_http_tenant_document_links(
+    ngx_http_tenant_document_t *doc, const ngx_http_tenant_json_t *at);
+static ngx_int_t ngx_http_tenant_index_add(ngx_http_tenant_index_t *index,
+    ngx_str_node_t *sn);
+static ngx_str_node_t *ngx_http_tenant_index_find(
+    ngx_http_tenant_index_t *index, ngx_str_t *key);
+
+
+static const char *const  ngx_http_tenant_document_members[] = {
+    "tiers", "tenants", "issuers", "agents", NULL
+};
+
+static const tenant_json_limits_t  ngx_http_tenant_document_limits = {
+    NGX_HTTP_TENANT_DOCUMENT_SIZE, 32, 16 * 1024 * 1024
+};
+
+
+ngx_http_tenant_registry_t *
+ngx_http_tenant_registry_open(ngx_conf_t *cf, ngx_str_t *path)
+{
+    json_t                       *root;
+    ngx_int_t                     rc;
+    ngx_http_tenant_json_t        at;
+    ngx_http_tenant_registry_t   *registry;
+    ngx_http_tenant_document_t    doc;
+
+    registry = ngx_pcalloc(cf->pool, sizeof(ngx_http_tenant_registry_t));
+    if (registry == NULL) {
+        return NULL;
+    }
+
+    ngx_rbtree_init(&registry->tiers.rbtree, &registry->tiers.sentinel,
+                    ngx_str_rbtree_insert_value);
+    ngx_rbtree_init(&registry->tenants.rbtree, &registry->tenants.sentinel,
+                    ngx_str_rbtree_insert_value);
+    ngx_rbtree_init(&registry->issuers.rbtree, &registry->issuers.sentinel,
+                    ngx_str_rbtree_insert_value);
+    ngx_rbtree_init(&registry->agents.rbtree, &registry->agents.sentinel,
+                    ngx_str_rbtree_insert_value);
+
+    root = ngx_http_tenant_document_parse(cf, path);
+    if (root == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(&at, sizeof(ngx_http_tenant_json_t));
+    ngx_memzero(&doc, sizeof(ngx_http_tenant_document_t));
+
+    at.value = root;
+    doc.cf = cf;
+    doc.dir = *path;
+
+    while (doc.dir.len && doc.dir.data[doc.dir.len - 1] != '/') {
+        doc.dir.len--;
+    }
+
+    doc.registry = registry;
+
+    /* the order follows the references; links need all of them */
+
+    rc = ngx_http_tenant_json_object(&at, ngx_http_tenant_document_members,
+                                     &doc.err);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_tenant_document_each(&doc, &at, "tiers",
+                                           ngx_http_tenant_document_tier);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_tenant_document_each(&doc, &at, "agents",
+                                           ngx_http_tenant_document_agent);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_tenant_document_each(&doc, &at, "tenants",
+                                           ngx_http_tenant_document_tenant);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_tenant_document_each(&doc, &at, "issuers",
+                                           ngx_http_tenant_document_issuer);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_tenant_document_each(&doc, &at, "tenants",
+                                           ngx_http_tenant_document_links);
+    }
+
+    json_decref(root);
+
+    if (rc != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "tenant_registry \"%V\": "
+                           "\"%s\" %s", path, doc.err.pointer,
+                           doc.err.message);
+        return NULL;
+    }
+
+    return registry;
+}
+
+
+static json_t *
+ngx_http_tenant_document_parse(ngx_conf_t *cf, ngx_str_t *path)
+{
+    size_t                i;
+    json_t               *root;
+    ngx_str_t             text;
+    ngx_uint_t            line, column;
+    tenant_json_error_t   err;
+
+    if (ngx_http_tenant_document_load(cf, path, &text) != NGX_OK) {
+        return NULL;
+    }
+
+    root = tenant_json_parse((char *) text.data, text.len,
+                             &ngx_http_tenant_document_limits, &err);
+
+    if (root == NULL) {
+        line = 1;
+        column = 1;
+
+        for (i = 0; i < err.offset && i < text.len; i++) {
+            if (text.data[i] == LF) {
+                line++;
+                column = 1;
+                continue;
+            }
+
+            column++;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "tenant_registry \"%V\" line %ui column %ui: %s",
+                           path, line, column,
+                           tenant_json_reason(err.code));
+    }
+
+    ngx_free(text.data);
+
+    return root;
+}
+
+
+/* The text is the caller's to ngx_free(). */
+
+static ngx_int_t
+ngx_http_tenant_document_load(ngx_conf_t *cf, ngx_str_t *path,
+    ngx_str_t *text)
+{
+    off_t             size;
+    ssize_t           n;
+    ngx_file_t        file;
+    ngx_file_info_t   fi;
+
+    ngx_memzero(&file, sizeof(ngx_file_t));
+
+    text->data = NULL;
+    file.name = *path;
+    file.log = cf->log;
+
+    file.fd = ngx_open_file(path->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+    if (file.fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "tenant_registry: cannot open \"%V\"", path);
+        return NGX_ERROR;
+    }
+
+    if (ngx_fd_info(file.fd, &fi) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "tenant_registry: cannot stat \"%V\"", path);
+        goto failed;
+    }
+
+    size = ngx_file_size(&fi);
+
+    if (!ngx_is_file(&fi) || size > NGX_HTTP_TENANT_DOCUMENT_SIZE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "tenant_registry: \"%V\" is %s", path,
+                           ngx_is_file(&fi) ? "larger than 64m"
+                                            : "not a file");
+        goto failed;
+    }
+
+    text->data = ngx_alloc(size ? size : 1, cf->log);
+    if (text->data == NULL) {
+        goto failed;
+    }
+
+    n = ngx_read_file(&file, text->data, size, 0);
+
+    if (n != size) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, n == NGX_ERROR ? ngx_errno : 0,
+                           "tenant_registry: cannot read \"%V\"", path);
+        goto failed;
+    }
+
+    text->len = size;
+    (void) ngx_close_file(file.fd);
+
+    return NGX_OK;
+
+failed:
+
+    if (text->data) {
+        ngx_free(text->data);
+    }
+
+    (void) ngx_close_file(file.fd);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_document_each(ngx_http_tenant_document_t *doc,
+    const ngx_http_tenant_json_t *root, const char *name,
+    ngx_http_tenant_document_pt read)
+{
+    size_t                  i, n;
+    ngx_http_tenant_json_t  list, item;
+
+    if (ngx_http_tenant_json_member(root, name, &list) != NGX_OK) {
+        return NGX_OK;
+    }
+
+    if (!json_is_array(list.value)) {
+        return ngx_http_tenant_json_fail(&list, &doc->err,
+                                         "must be an array");
+    }
+
+    n = json_array_size(list.value);
+
+    for (i = 0; i < n; i++) {
+        ngx_http_tenant_json_element(&list, i, &item);
+
+        if (read(doc, &item) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_document_tier(ngx_http_tenant_document_t *doc,
+    const ngx_http_tenant_json_t *at)
+{
+    ngx_http_tenant_tier_t  *tier;
+
+    tier = ngx_http_tenant_tier_read(doc->cf->pool, at, &doc->err);
+
+    if (tier == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_tenant_index_add(&doc->registry->tiers, &tier->sn)
+        != NGX_OK)
+    {
+        return ngx_http_tenant_json_fail(at, &doc->err,
+                                         "repeats the tier \"%V\"",
+                                         &tier->sn.str);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_document_agent(ngx_http_tenant_document_t *doc,
+    const ngx_http_tenant_json_t *at)
+{
+    ngx_http_tenant_agent_t  *agent;
+
+    agent = ngx_http_tenant_agent_read(doc->cf->pool, at, &doc->err);
+
+    if (agent == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_tenant_index_add(&doc->registry->agents, &agent->sn)
+        != NGX_OK)
+    {
+        return ngx_http_tenant_json_fail(at, &doc->err,
+                                         "repeats the agent \"%V\"",
+                                         &agent->sn.str);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_document_tenant(ngx_http_tenant_document_t *doc,
+    const ngx_http_tenant_json_t *at)
+{
+    ngx_str_t                  tier;
+    ngx_uint_t                 i;
+    ngx_http_tenant_json_t     child, routes;
+    ngx_http_tenant_route_t   *route;
+    ngx_http_tenant_tenant_t  *tenant;
+
+    tenant = ngx_http_tenant_tenant_read(doc->cf->pool, at, &tier,
+                                         &doc->err);
+    if (tenant == NULL) {
+        return NGX_ERROR;
+    }
+
+    tenant->tier = (ngx_http_tenant_tier_t *)
+                       ngx_http_tenant_index_find(&doc->registry->tiers,
+                                                  &tier);
+    if (tenant->tier == NULL) {
+        (void) ngx_http_tenant_json_member(at, "tier", &child);
+        return ngx_http_tenant_json_fail(&child, &doc->err,
+                                         "names no tier: \"%V\"", &tier);
+    }
+
+    route = tenant->routes.elts;
+
+    for (i = 0; i < tenant->routes.nelts; i++) {
+        if (ngx_http_tenant_registry_agent(doc->registry, &route[i].agent)
+            == NULL)
+        {
+            (void) ngx_http_tenant_json_member(at, "routes", &routes);
+            (void) ngx_http_tenant_json_member(&routes,
+                                               (char *) route[i].agent.data,
+                                               &child);
+            return ngx_http_tenant_json_fail(&child, &doc->err,
+                                             "names no agent: \"%V\"",
+                                             &route[i].agent);
+        }
+    }
+
+    if (ngx_http_tenant_index_add(&doc->registry->tenants, &tenant->sn)
+        != NGX_OK)
+    {
+        return ngx_http_tenant_json_fail(at, &doc->err,
+                                         "repeats the tenant \"%V\"",
+                                         &tenant->sn.str);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_document_issuer(ngx_http_tenant_document_t *doc,
+    const ngx_http_tenant_json_t *at)
+{
+    ngx_str_t                 *iss;
+    ngx_http_tenant_json_t     child;
+    ngx_http_tenant_tenant_t  *tenant;
+    ngx_http_tenant_issuer_t  *issuer;
+
+    issuer = ngx_http_tenant_issuer_read(doc->cf->pool, &doc->dir, at,
+                                         &doc->err);
+    if (issuer == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_tenant_index_add(&doc->registry->issuers, &issuer->sn)
+        != NGX_OK)
+    {
+        return ngx_http_tenant_json_fail(at, &doc->err,
+                                         "repeats the issuer \"%V\"",
+                                         &issuer->sn.str);
+    }
+
+    if (issuer->tenant.len == 0) {
+        return NGX_OK;
+    }
+
+    tenant = ngx_http_tenant_registry_tenant(doc->registry, &issuer->tenant);
+
+    if (tenant == NULL) {
+        (void) ngx_http_tenant_json_member(at, "tenant", &child);
+        return ngx_http_tenant_json_fail(&child, &doc->err,
+                                         "names no tenant: \"%V\"",
+                                         &issuer->tenant);
+    }
+
+    /* a bound issuer need not be listed */
+
+    if (ngx_http_tenant_registry_issues(tenant, issuer)) {
+        return NGX_OK;
+    }
+
+    iss = ngx_array_push(&tenant->issuers);
+    if (iss == NULL) {
+        return ngx_http_tenant_json_fail(at, &doc->err, "no memory");
+    }
+
+    *iss = issuer->sn.str;
+
+    return NGX_OK;
+}
+
+
+/*
+ * What a tenant says of issuers, once both are known.  "alice" of one issuer
+ * is not "alice" of another: where two can speak for one tenant, their
+ * subjects need name spaces that differ.
+ */
+
+static ngx_int_t
+ngx_http_tenant_document_links(ngx_http_tenant_document_t *doc,
+    const ngx_http_tenant_json_t *at)
+{
+    ngx_str_t                  id, *iss, *ns;
+    ngx_uint_t                 i, j;
+    ngx_http_tenant_json_t     list, item;
+    ngx_http_tenant_tenant_t  *tenant;
+    ngx_http_tenant_issuer_t  *issuer[NGX_HTTP_TENANT_ISSUERS];
+
+    id.data = (u_char *) json_string_value(json_object_get(at->value, "id"));
+    id.len = ngx_strlen(id.data);
+
+    tenant = ngx_http_tenant_registry_tenant(doc->registry, &id);
+
+    (void) ngx_http_tenant_json_member(at, "issuers", &list);
+    iss = tenant->issuers.elts;
+
+    if (tenant->issuers.nelts > NGX_HTTP_TENANT_ISSUERS) {
+        return ngx_http_tenant_json_fail(at, &doc->err,
+                                         "has more than %d issuers",
+                                         NGX_HTTP_TENANT_ISSUERS);
+    }
+
+    for (i = 0; i < tenant->issuers.nelts; i++) {
+        if (list.value && i < json_array_size(list.value)) {
+            ngx_http_tenant_json_element(&list, i, &item);
+
+        } else {
+            item = *at;
+        }
+
+        issuer[i] = ngx_http_tenant_registry_issuer(doc->registry, &iss[i]);
+
+        if (issuer[i] == NULL) {
+            return ngx_http_tenant_json_fail(&item, &doc->err,
+                                             "names no issuer: \"%V\"",
+                                             &iss[i]);
+        }
+
+        if (issuer[i]->tenant.len
+            && (issuer[i]->tenant.len != id.len
+                || ngx_memcmp(issuer[i]->tenant.data, id.data, id.len) != 0))
+        {
+            return ngx_http_tenant_json_fail(&item, &doc->err,
+                                             "is bound to another tenant: "
+                                             "\"%V\"", &issuer[i]->tenant);
+        }
+
+        ns = &issuer[i]->subject_namespace;
+
+        for (j = 0; j < i; j++) {
+            if (issuer[j]->subject_namespace.len == ns->len
+                && ngx_memcmp(issuer[j]->subject_namespace.data, ns->data,
+                              ns->len)
+                   == 0)
+            {
+                return ngx_http_tenant_json_fail(&item, &doc->err,
+                                                 "issuers \"%V\" and \"%V\" "
+                                                 "need different "
+                                                 "\"subject_namespace\"s",
+                                                 &iss[j], &iss[i]);
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_http_tenant_tenant_t *
+ngx_http_tenant_registry_tenant(ngx_http_tenant_registry_t *registry,
+    ngx_str_t *id)
+{
+    return (ngx_http_tenant_tenant_t *)
+               ngx_http_tenant_index_find(&registry->tenants, id);
+}
+
+
+ngx_http_tenant_issuer_t *
+ngx_http_tenant_registry_issuer(ngx_http_tenant_registry_t *registry,
+    ngx_str_t *iss)
+{
+    return (ngx_http_tenant_issuer_t *)
+               ngx_http_tenant_index_find(&registry->issuers, iss);
+}
+
+
+ngx_http_tenant_agent_t *
+ngx_http_tenant_registry_agent(ngx_http_tenant_registry_t *registry,
+    ngx_str_t *id)
+{
+    return (ngx_http_tenant_agent_t *)
+               ngx_http_tenant_index_find(&registry->agents, id);
+}
+
+
+/* A document changes by a reload, which makes everything anew. */
+
+ngx_uint_t
+ngx_http_tenant_registry_generation(ngx_http_tenant_registry_t *registry)
+{
+    return 1;
+}
+
+
+ngx_int_t
+ngx_http_tenant_registry_each_issuer(ngx_http_tenant_registry_t *registry,
+    ngx_http_tenant_issuer_pt each, void *data)
+{
+    ngx_int_t           rc;
+    ngx_rbtree_t       *tree;
+    ngx_rbtree_node_t  *node;
+
+    tree = &registry->issuers.rbtree;
+
+    if (tree->root == tree->sentinel) {
+        return NGX_OK;
+    }
+
+    for (node = ngx_rbtree_min(tree->root, tree->sentinel);
+         node;
+         node = ngx_rbtree_next(tree, node))
+    {
+        rc = each(data, (ngx_http_tenant_issuer_t *) node);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* Keys are unique: NGX_DECLINED when there is one already. */
+
+static ngx_int_t
+ngx_http_tenant_index_add(ngx_http_tenant_index_t *index, ngx_str_node_t *sn)
+{
+    if (ngx_http_tenant_index_find(index, &sn->str)) {
+        return NGX_DECLINED;
+    }
+
+    ngx_rbtree_insert(&index->rbtree, &sn->node);
+
+    return NGX_OK;
+}
+
+
+static ngx_str_node_t *
+ngx_http_tenant_index_find(ngx_http_tenant_index_t *index, ngx_str_t *key)
+{
+    return ngx_str_rbtree_lookup(&index->rbtree, key,
+                                 ngx_crc32_long(key->data, key->len));
+}
