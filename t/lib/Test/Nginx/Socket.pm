@@ -2,8 +2,8 @@ package Test::Nginx::Socket;
 
 # A runner for suites in the format of CPAN's Test::Nginx::Socket, for
 # machines that lack it.  Sections and counts of assertions are the documented
-# ones, so that a suite runs unchanged under either; README.md beside this
-# tree lists what differs.
+# ones, so that a suite runs unchanged under either; t/lib/README.md lists what
+# differs.
 
 use strict;
 use warnings;
