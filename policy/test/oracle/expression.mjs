@@ -7,7 +7,9 @@
  */
 
 import { literal, pattern_literal } from './text.mjs';
-import { EDGE_LONGS, extension_string, long, string } from './world.mjs';
+import {
+  EDGE_LONGS, extension_string, extra_fields, long, set_size, string,
+} from './world.mjs';
 
 const SIMPLE = ['bool', 'long', 'string', 'ip', 'decimal', 'datetime',
   'duration'];
@@ -208,7 +210,7 @@ export class Expressions {
 
     for (const name of path) {
       e = this.access(e, rng.chance(this.broken * 0.6)
-        ? rng.pick(['missing', 'name', 'meta', 'a']) : name);
+        ? rng.pick(['missing', 'name', 'meta', 'a', 'f3']) : name);
     }
     return e;
   }
@@ -264,7 +266,7 @@ export class Expressions {
 
   set(type, depth) {
     const { rng } = this;
-    const items = rng.many(0, 4, () => this.at(
+    const items = rng.many(...set_size(rng), () => this.at(
       this.of(rng.chance(0.03) ? rng.pick(SIMPLE) : type, depth - 1), 0));
 
     return { t: this.list('[', items, ']'), p: 7 };
@@ -276,6 +278,10 @@ export class Expressions {
       is_name(k) && rng.chance(0.7) ? k : literal(rng, k), ':',
       ...this.at(this.of(type, depth - 1), 0)]);
 
+    for (const k of extra_fields(rng)) {
+      items.push([k, ':', long(rng).replace('-', '')
+        .replace('9223372036854775808', '1')]);
+    }
     if (rng.chance(0.02)) {
       items.push([rng.pick(['a', 'if', '"if"', 'when', '""', '"\\0"']), ':',
         '1']);
@@ -456,7 +462,8 @@ export class Expressions {
     do {
       const fields = Object.keys(this.fields_of(type) ?? {});
       const name = fields.length === 0 || rng.chance(0.15)
-        ? rng.pick(['missing', 'name', 'a', 'permit']) : rng.pick(fields);
+        ? rng.pick(['missing', 'name', 'a', 'permit', 'f7'])
+        : rng.pick(fields);
 
       names.push(name);
       type = (this.fields_of(type) ?? {})[name] ?? 'long';
@@ -537,7 +544,8 @@ export class Expressions {
   /* x has a && x.a ..., the idiom policies use */
   guard() {
     const { rng } = this;
-    const [root, type] = rng.pick(Object.entries(this.variables));
+    const [root, type] = rng.pick(Object.entries(this.variables)
+      .filter(([, t]) => Object.keys(this.fields_of(t)).length > 0));
     const [name, t] = rng.pick(Object.entries(this.fields_of(type)));
     const e = this.access({ t: [root], p: 7 }, name);
     const has = { t: [root, 'has', is_name(name) ? name

@@ -42,7 +42,7 @@ async function shrink_list(list, fails) {
 }
 
 
-async function shrink_text(text, fails) {
+export async function shrink_text(text, fails) {
   const pieces = split(text);
   let out = text;
 
@@ -61,7 +61,7 @@ async function shrink_text(text, fails) {
 
 
 /* leaves out members of the tree one by one, outermost first */
-async function shrink_json(text, fails) {
+export async function shrink_json(text, fails) {
   let tree;
 
   try {

@@ -12,7 +12,7 @@ const RESOURCES = [[75, 'Doc'], [17, 'Group'], [8, 'N::App']];
 const ACTIONS = [[85, 'Action'], [15, 'N::Action']];
 
 
-function annotations(rng, ids) {
+export function annotations(rng, ids) {
   const out = [];
 
   if (rng.chance(0.12)) {
@@ -41,7 +41,7 @@ function reference(world, types, slot) {
 }
 
 
-function party(world, name, types, slot) {
+export function party(world, name, types, slot) {
   const { rng } = world;
   const form = slot !== null ? rng.pick(['==', 'in', 'is in'])
     : rng.weighted([[55, 'any'], [11, '=='], [13, 'in'], [15, 'is'],
@@ -61,7 +61,7 @@ function party(world, name, types, slot) {
 }
 
 
-function action(world) {
+export function action(world) {
   const { rng } = world;
   const one = () => uid_tokens(rng, rng.chance(0.995)
     ? world.uid(rng.weighted(ACTIONS)) : { type: 'User', id: 'view' });
@@ -87,7 +87,7 @@ function action(world) {
 
 
 /* depth spends nodes; a policy far from a request's shape costs nothing */
-function conditions(rng, exprs) {
+export function conditions(rng, exprs) {
   const count = rng.weighted([[12, 0], [62, 1], [20, 2], [6, 3]]);
 
   return Array.from({ length: count }, () => {
@@ -99,8 +99,8 @@ function conditions(rng, exprs) {
 }
 
 
-/* { tokens, slots } */
-function policy(world, ids, templates) {
+/* { tokens, slots }; bare: a scope without conditions */
+function policy(world, ids, { templates, bare }) {
   const { rng } = world;
   const broken = rng.weighted([[55, 0], [30, 0.02], [15, 0.08]]);
   const exprs = new Expressions(world, broken);
@@ -122,7 +122,7 @@ function policy(world, ids, templates) {
     ...action(world), ',',
     ...party(world, 'resource', RESOURCES, slots.resource),
     ...(rng.chance(0.04) ? [','] : []), ')',
-    ...conditions(rng, exprs), ';',
+    ...(bare ? [] : conditions(rng, exprs)), ';',
   ];
 
   return { tokens, slots: Object.keys(slots).filter((s) => slots[s]) };
@@ -253,9 +253,13 @@ export function policy_set(world) {
 
   const ids = { next: 0 };
   const templates = rng.chance(0.12);
-  const list = rng.many(rng.chance(0.02) ? 0 : 1,
-    rng.weighted([[60, 2], [35, 5], [5, 12]]),
-    () => policy(world, ids, templates));
+  const bare = rng.chance(0.03);
+  const list = bare
+    ? rng.many(10, 80, () => policy(world, ids, { templates,
+      bare: rng.chance(0.9) }))
+    : rng.many(rng.chance(0.02) ? 0 : 1,
+      rng.weighted([[60, 2], [35, 5], [5, 12]]),
+      () => policy(world, ids, { templates, bare: false }));
   const style = rng.weighted([[45, 0], [25, 1], [30, 2]]);
   let out;
 

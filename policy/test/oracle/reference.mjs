@@ -92,6 +92,12 @@ function first_message(errors) {
 }
 
 
+/* a validation case's schema as JSON: the text, or the JSON form */
+export function schema_of(c) {
+  return c.schema !== undefined ? JSON.stringify(c.schema) : c.schemaJson;
+}
+
+
 /* Nothing can be said about a text that exhausts the reference's stack or
    its JSON depth: kind 'unknown'. */
 function unknown(e) {
@@ -205,15 +211,9 @@ export class Reference {
     }
   }
 
-  set(text, links) {
-    if (links === null && !/[@?]/.test(text)) {
-      const answer = this.call('preparsePolicySet', 'set',
-        { staticPolicies: text });
-
-      return answer.type === 'success' ? {} : { kind: 'policies',
-        message: answer.message ?? first_message(answer.errors) };
-    }
-
+  /* Text as the reference's policy set with the command line's ids, or
+     { kind, message } */
+  parts(text) {
     const whole = this.call('policySetTextToParts', text);
 
     if (whole.type !== 'success') {
@@ -234,11 +234,27 @@ export class Reference {
 
     const by_id = (list) => Object.fromEntries(list
       .map((p) => [p.id, p.text]));
-    const set = {
-      staticPolicies: by_id(fixed),
-      templates: by_id(pieces.filter((p) => p.template)),
-      templateLinks: links === null ? [] : this.links(links),
-    };
+
+    return { staticPolicies: by_id(fixed),
+      templates: by_id(pieces.filter((p) => p.template)) };
+  }
+
+  set(text, links) {
+    if (links === null && !/[@?]/.test(text)) {
+      const answer = this.call('preparsePolicySet', 'set',
+        { staticPolicies: text });
+
+      return answer.type === 'success' ? {} : { kind: 'policies',
+        message: answer.message ?? first_message(answer.errors) };
+    }
+
+    const set = this.parts(text);
+
+    if (set.kind !== undefined) {
+      return set;
+    }
+    set.templateLinks = links === null ? [] : this.links(links);
+
     const answer = this.call('preparsePolicySet', 'set', set);
 
     if (answer.type !== 'success') {
@@ -323,6 +339,60 @@ export class Reference {
         policy: policyId, kind: error_kind(error.message),
         message: error.message,
       })),
+    };
+  }
+
+  /*
+   * Strict validation of { schema or schemaJson (text), policies }:
+   * { kind: 'accepted' 'schema' 'policies' 'validation' 'json' 'unknown',
+   *   policies: ids with errors, message }
+   */
+  validate(c) {
+    try {
+      JSON.parse(schema_of(c));
+    } catch (e) {
+      return { kind: 'json', message: e.message };
+    }
+    try {
+      return this.strict(c);
+    } catch (e) {
+      if (e instanceof RangeError) {
+        return unknown(e);
+      }
+      throw e;
+    }
+  }
+
+  strict(c) {
+    const schema = schema_of(c);
+    const parsed = this.call('checkParseSchema', new Raw(schema));
+
+    if (parsed.type !== 'success') {
+      return { kind: 'schema', message: parsed.message
+        ?? first_message(parsed.errors) };
+    }
+
+    const set = this.parts(c.policies);
+
+    if (set.kind !== undefined) {
+      return set;
+    }
+
+    const answer = this.call('validate', new Raw(
+      `{"validationSettings":{"mode":"strict"},"schema":${schema},`
+      + `"policies":${JSON.stringify(set)}}`));
+
+    if (answer.type !== 'success') {
+      return { kind: 'policies', message: answer.message
+        ?? first_message(answer.errors) };
+    }
+
+    const found = answer.validationErrors;
+
+    return {
+      kind: found.length > 0 ? 'validation' : 'accepted',
+      policies: [...new Set(found.map((e) => e.policyId))].sort(),
+      message: found.map((e) => e.error.message).join('; '),
     };
   }
 

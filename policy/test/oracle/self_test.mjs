@@ -14,7 +14,7 @@ let failed = 0;
 
 function check(fault, wanted, script, cases) {
   const { status, stdout, stderr } = spawnSync(process.execPath,
-    [script, '--quiet', '--tool', './stand_in.mjs', '--cases', cases],
+    [script, '--tool', './stand_in.mjs', '--cases', cases],
     { cwd: FOLDER, encoding: 'utf8',
       env: { ...process.env, ORACLE_FAULT: fault } });
 
@@ -33,5 +33,7 @@ for (const fault of ['decision', 'reason', 'kind', 'accept', 'entities',
   'crash']) {
   check(fault, 1, 'compare.mjs', '600');
 }
+check('', 0, 'validate.mjs', '300');
+check('lenient', 1, 'validate.mjs', '300');
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

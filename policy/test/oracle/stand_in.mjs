@@ -4,7 +4,7 @@
  * ORACLE_FAULT set, one that must not. It shows that compare.mjs finds what
  * it should; the engine is not involved.
  *
- * ORACLE_FAULT: decision, reason, kind, accept, entities, crash
+ * ORACLE_FAULT: decision, reason, kind, accept, entities, crash, lenient
  */
 
 import { has_lone_surrogate } from './json.mjs';
@@ -20,8 +20,8 @@ let count = 0;
 /* the exact text of a member, which JSON.parse would lose */
 function member(line, name) {
   const mark = `"${name}":`;
-  const order = ['id', 'policies', 'templateLinks', 'entities', 'principal',
-    'action', 'resource', 'context'];
+  const order = ['id', 'schema', 'schemaJson', 'policies', 'templateLinks',
+    'entities', 'principal', 'action', 'resource', 'context'];
   const at = line.indexOf(mark);
   const later = order.slice(order.indexOf(name) + 1)
     .map((n) => line.indexOf(`,"${n}":`, at)).filter((n) => n > 0);
@@ -42,8 +42,14 @@ function member(line, name) {
 }
 
 
+/* what the reference cannot say, a tool would call a limit */
+function name_kind(kind) {
+  return kind === 'unknown' ? 'limit' : kind;
+}
+
+
 function refuse(id, { kind, message }) {
-  return { id, ok: false, error: { kind, message } };
+  return { id, ok: false, error: { kind: name_kind(kind), message } };
 }
 
 
@@ -66,6 +72,19 @@ function take(line, value) {
     }
   }
   return { id: value.id, ok: true };
+}
+
+
+function validate(line, value) {
+  const r = reference.validate({ schema: value.schema,
+    schemaJson: 'schemaJson' in value ? member(line, 'schemaJson')
+      : undefined, policies: value.policies });
+  const ok = r.kind === 'accepted'
+    || (fault === 'lenient' && /optional/.test(r.message));
+
+  return ok ? { id: value.id, ok: true }
+    : { ...refuse(value.id, r), errors: (r.policies ?? [])
+      .map((policy) => ({ policy, message: '' })), warnings: [] };
 }
 
 
@@ -100,6 +119,9 @@ function respond(line) {
   } catch (e) {
     return refuse(null, { kind: 'json', message: e.message });
   }
+  if (process.argv[2] === 'validate') {
+    return validate(line, value);
+  }
   if (!('principal' in value)) {
     return take(line, value);
   }
@@ -112,7 +134,8 @@ function respond(line) {
       .filter((n) => n in value).map((n) => [n, member(line, n)])));
 
   return r.kind !== undefined
-    ? { id: value.id, error: { kind: r.kind, message: r.message } }
+    ? { id: value.id, error: { kind: name_kind(r.kind),
+      message: r.message } }
     : spoil({ id: value.id, ...r });
 }
 

@@ -80,7 +80,7 @@ export class Tool {
     }
   }
 
-  /* Sends one line, which holds no LF; resolves to its answer, rejects with
+  /* Sends one line, a string or bytes without LF; resolves to its answer, rejects with
      ToolError */
   ask(line) {
     if (this.child === null) {
@@ -91,7 +91,8 @@ export class Tool {
       if (this.waiting.length === 1) {
         this.watch();
       }
-      this.child.stdin.write(line + '\n');
+      this.child.stdin.write(line);
+      this.child.stdin.write('\n');
     });
   }
 

@@ -43,7 +43,9 @@ const ENTITY_TYPES = {
       owner: ent('User'), public: 'bool', size: 'long', title: 'string',
       path: 'string', labels: set('string'), net: 'ip', created: 'datetime',
       lifetime: 'duration', price: 'decimal', acl: set(ent('User')),
-      meta: META, when: 'long', permit: 'bool',
+      meta: META, when: 'long', permit: 'bool', prices: set('decimal'),
+      matrix: set(set('long')),
+      items: set(rec({ key: 'string', n: 'long' })),
     },
     tag: set('string'),
   },
@@ -78,7 +80,7 @@ const STRINGS = [
   '', 'a', 'b', 'ab', 'alice', 'admin', 'staff', 'view', 'a*b', '*', 'aab',
   'abab', 'aaaaaaaaab', 'e\u0301', '\u00e9', '\u{1f600}', 'x\0y', 'a\nb',
   'tab\t', 'q"q', "it's", 'back\\slash', 'A', 'os', 'linux', 'name', 'size',
-  '/docs/a/b.txt', '/docs/', 'k1', 'k2', '\r', '日本語', '0', '\u{10ffff}',
+  '/docs/a/b.txt', '/docs/', 'long '.repeat(80), 'k1', 'k2', '\r', '日本語', '0', '\u{10ffff}',
 ];
 
 const LONGS = ['0', '1', '2', '3', '5', '7', '10', '42', '100', '-1', '-2',
@@ -233,6 +235,24 @@ function cut(rng, fields, n) {
 }
 
 
+/* Few elements as a rule; sometimes more than a scan would be used for */
+export function set_size(rng) {
+  return rng.weighted([[96, [0, 4]], [4, [14, 40]]]);
+}
+
+
+/* names of fields that no type knows; sometimes enough for bisection */
+export function extra_fields(rng) {
+  const n = rng.weighted([[97, 0], [1, 1], [2, rng.range(7, 24)]]);
+
+  return rng.shuffle(Array.from({ length: n }, (_, i) => `f${i}`));
+}
+
+
+/* a sub-world of its own: cases with a deep hierarchy */
+const MANY_GROUPS = 0.04;
+
+
 export class World {
   constructor(rng) {
     this.rng = rng;
@@ -244,6 +264,10 @@ export class World {
 
       this.ids[type] = rng.shuffle(ids).slice(0, rng.range(1, 2));
       this.types[type] = { attrs: cut(rng, attrs, small ? 2 : 5), tag };
+    }
+    if (rng.chance(MANY_GROUPS)) {
+      this.ids.Group.push(...Array.from({ length: rng.range(6, 60) },
+        (_, i) => `h${i}`));
     }
     this.context = rec(cut(rng, CONTEXT.rec, rng.range(2, 6)));
   }
@@ -277,12 +301,19 @@ export class World {
       default:
     }
     if (type.set !== undefined) {
-      return arr(rng.many(0, 4, () => this.value(type.set, missing)));
+      const items = rng.many(...set_size(rng),
+        () => this.value(type.set, missing));
+
+      if (rng.chance(0.03)) {
+        items.push(this.value(rng.pick(['long', 'string', 'bool', 'ip'])));
+      }
+      return arr(items);
     }
     if (type.ent !== undefined) {
       return obj(['__entity', uid_tree(this.uid(type.ent))]);
     }
-    return { obj: this.fields(type.rec, missing) };
+    return { obj: [...this.fields(type.rec, missing),
+      ...extra_fields(rng).map((k) => [k, raw(long(rng))])] };
   }
 
   tags(type) {
@@ -296,9 +327,13 @@ export class World {
   parents(self) {
     const { rng, ids } = this;
     const rank = (u) => ids[u.type].indexOf(u.id);
+    const at = rank(self);
+    const next = ids[self.type].length > 4 && rng.chance(0.9)
+      ? ids[self.type].slice(at + 1, at + 2) : [];
 
     return arr(rng.many(0, 2, () => this.uid(rng.pick(PARENTS[self.type])))
-      .filter((p) => p.type !== self.type || rank(p) > rank(self))
+      .filter((p) => p.type !== self.type || rank(p) > at)
+      .concat(next.map((id) => ({ type: self.type, id })))
       .map((p) => (rng.chance(0.2) ? obj(['__entity', uid_tree(p)])
         : uid_tree(p))));
   }
