@@ -9,6 +9,9 @@ ifeq ($(SAN),address)
 BUILD    := $(BUILD)/asan
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
             -fno-omit-frame-pointer
+
+# nginx unloads modules before LeakSanitizer looks: keep the names
+MODULE_SANLD := $(SANFLAGS) -Wl,-z,nodelete
 endif
 
 WARN    := -Wall -Wextra -Werror -Wshadow -Wpointer-arith \
@@ -46,7 +49,7 @@ $(MODULE_LIST): FORCE
 $(MODULE_DIR)/Makefile: config $(MODULE_LIST)
 	@cd $(NGINX_SRC) && bash -c '. ./conf_flags && bash ./configure \
 	    --with-cc-opt="$(CFLAGS) $(SANFLAGS)" \
-	    --with-ld-opt="-Wl,-z,relro -Wl,-z,now -fPIC $(SANFLAGS)" \
+	    --with-ld-opt="-Wl,-z,relro -Wl,-z,now -fPIC $(MODULE_SANLD)" \
 	    "$${NGX_CONF_FLAGS[@]}" --add-dynamic-module=$(ROOT) \
 	    --builddir=$(MODULE_DIR)' > $(MODULE_DIR)/configure.log 2>&1 \
 	    || { tail -20 $(MODULE_DIR)/configure.log; rm -f $@; exit 1; }

@@ -266,8 +266,12 @@ ngx_http_tenant_precontent_handler(ngx_http_request_t *r)
     tlcf = ngx_http_get_module_loc_conf(r, ngx_http_tenant_module);
 
     if (tlcf->auth == NGX_HTTP_TENANT_AUTH_OFF) {
-        if (tlcf->header_set == NGX_HTTP_TENANT_HEADERS_NONE
-            && tlcf->headers == NULL)
+
+        /* a location that never heard of headers is left alone */
+
+        if (tlcf->headers == NULL
+            && (tlcf->header_set == NGX_CONF_UNSET_UINT
+                || tlcf->header_set == NGX_HTTP_TENANT_HEADERS_NONE))
         {
             return NGX_DECLINED;
         }
@@ -644,12 +648,10 @@ ngx_http_tenant_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->action = prev->action;
     }
 
-    /* a location without authentication and unaware of headers is inert */
+    /* unset stays unset: what it means depends on tenant_auth of the level */
 
     ngx_conf_merge_uint_value(conf->header_set, prev->header_set,
-                              conf->auth == NGX_HTTP_TENANT_AUTH_OFF
-                              ? NGX_HTTP_TENANT_HEADERS_NONE
-                              : NGX_HTTP_TENANT_HEADERS_DEFAULT);
+                              NGX_CONF_UNSET_UINT);
 
     /* the parent of servers, the http level, is never merged itself */
 

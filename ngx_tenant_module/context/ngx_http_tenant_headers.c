@@ -201,16 +201,16 @@ ngx_http_tenant_headers(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 
     switch (tlcf->header_set) {
 
-    case NGX_HTTP_TENANT_HEADERS_DEFAULT:
-        ready = ngx_http_tenant_ready_default;
+    case NGX_HTTP_TENANT_HEADERS_NONE:
+        ready = NULL;
         break;
 
     case NGX_HTTP_TENANT_HEADERS_AGENTCORE:
         ready = ngx_http_tenant_ready_agentcore;
         break;
 
-    default:
-        ready = NULL;
+    default: /* NGX_HTTP_TENANT_HEADERS_DEFAULT, or not set */
+        ready = ngx_http_tenant_ready_default;
     }
 
     if (ready && ngx_http_tenant_headers_ready(r, ctx, ready) != NGX_OK) {

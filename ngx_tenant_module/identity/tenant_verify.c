@@ -1,8 +1,9 @@
+#include <stdbool.h>
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/core_names.h>
 #include <openssl/rsa.h>
 
 #include "tenant_verify.h"
@@ -29,17 +30,26 @@ tenant_verify_digest_index(tenant_alg_t alg)
 }
 
 
-bool
-tenant_verify_no_memory(void)
+/*
+ * What it means that OpenSSL did not answer 1.  Its return value is the same
+ * for a bad signature and for want of memory, but the error queue differs:
+ * RSA names what is wrong with a bad signature, the others stay silent about
+ * one.  Whatever is no such verdict is a fault.
+ */
+static tenant_verify_t
+tenant_verify_refused(tenant_alg_t alg)
 {
     unsigned long  code;
-    bool           found = false;
+    bool           any = false, named = false, no_memory = false;
 
     while ((code = ERR_get_error()) != 0) {
-        found |= ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+        any = true;
+        named |= ERR_GET_LIB(code) == ERR_LIB_RSA && !ERR_COMMON_ERROR(code);
+        no_memory |= ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
     }
 
-    return found;
+    return (alg < TENANT_ALG_ES256 ? named && !no_memory : !any)
+           ? TENANT_VERIFY_BAD : TENANT_VERIFY_FAULT;
 }
 
 
@@ -142,7 +152,7 @@ tenant_verify_pkey(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
 
     return EVP_PKEY_verify(ctx, sig, sig_len, digest,
                            tenant_alg_digest_len(alg)) == 1
-           ? TENANT_VERIFY_OK : TENANT_VERIFY_BAD;
+           ? TENANT_VERIFY_OK : tenant_verify_refused(alg);
 }
 
 
@@ -256,7 +266,7 @@ tenant_verify_eddsa(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
 
     return EVP_DigestVerify(verifier->copy, sig, jwk->sig_len,
                             (const uint8_t *) msg, msg_len) == 1
-           ? TENANT_VERIFY_OK : TENANT_VERIFY_BAD;
+           ? TENANT_VERIFY_OK : tenant_verify_refused(TENANT_ALG_EDDSA);
 }
 
 
@@ -361,8 +371,8 @@ tenant_verify(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
                                           sig, sig_len);
     }
 
-    if (result != TENANT_VERIFY_OK && tenant_verify_no_memory()) {
-        return TENANT_VERIFY_FAULT;
+    if (result == TENANT_VERIFY_FAULT) {
+        ERR_clear_error();
     }
 
     return result;

@@ -7,7 +7,6 @@
 #ifndef TENANT_VERIFY_H
 #define TENANT_VERIFY_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,16 +25,13 @@ typedef struct {
 
 void tenant_verifier_clear(tenant_verifier_t *verifier);
 
-/* As tenant_jwks_verify(); alg is in jwk->algs. */
+/*
+ * As tenant_jwks_verify(); alg is in jwk->algs.  One limit: OpenSSL's EdDSA
+ * hides a failed allocation of its own, which then reads as a bad signature.
+ */
 tenant_verify_t tenant_verify(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
     tenant_alg_t alg, const char *msg, size_t msg_len, const uint8_t *sig,
     size_t sig_len);
-
-/*
- * Empties this thread's OpenSSL error queue and tells whether it held an
- * allocation failure: OpenSSL returns the same for that and for a refusal.
- */
-bool tenant_verify_no_memory(void);
 
 
 #endif /* TENANT_VERIFY_H */

@@ -97,7 +97,8 @@ ngx_http_tenant_protocol_action(ngx_http_request_t *r,
     if (ctx->action.len == 0
         || ctx->action.len > NGX_HTTP_TENANT_ACTION_LEN)
     {
-        ngx_http_tenant_refusal(&ctx->refusal, NGX_HTTP_TENANT_R_INVALID_REQUEST,
+        ngx_http_tenant_refusal(&ctx->refusal,
+                                NGX_HTTP_TENANT_R_INVALID_REQUEST,
                                 NGX_HTTP_BAD_REQUEST, NULL,
                                 "the action is empty or too long");
         return NGX_DECLINED;

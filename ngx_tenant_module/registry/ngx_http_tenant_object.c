@@ -408,7 +408,7 @@ ngx_http_tenant_issuer_cleanup(void *data)
 
 
 static ngx_int_t
-ngx_http_tenant_issuer_keys(ngx_cycle_t *cycle, ngx_pool_t *pool,
+ngx_http_tenant_issuer_keys(ngx_pool_t *pool, ngx_str_t *dir,
     const ngx_http_tenant_json_t *at, ngx_http_tenant_issuer_t *issuer,
     ngx_http_tenant_json_error_t *err)
 {
