@@ -205,14 +205,15 @@ function break_links(rng, links) {
 
 /* deep: parentheses, lists, negations; below and beyond 100 levels */
 function nested(rng) {
-  const n = rng.weighted([[50, rng.range(20, 60)], [20, rng.range(90, 125)],
-    [30, rng.range(150, 3000)]]);
   const [open, core, close] = rng.pick([
     ['(', 'true', ')'], ['[', '', ']'], ['{a:', '1', '}'],
     ['!(', 'true', ')'], ['if true then ', 'true', ' else false'],
     ['if ', 'true', ' then true else true'], ['[].contains(', '1', ')'],
     ['principal in [', '', ']'],
   ]);
+  /* the reference's stack holds more levels of the plain forms */
+  const n = rng.weighted([[50, rng.range(10, open === '(' ? 80 : 35)],
+    [20, rng.range(90, 125)], [30, rng.range(150, 3000)]]);
 
   return { depth: n, text: 'permit(principal, action, resource) when { '
     + `${open.repeat(n)}${core}${close.repeat(n)} };` };

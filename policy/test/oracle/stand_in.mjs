@@ -1,8 +1,9 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --stack-size=3900
 /*
  * The reference behind the batch protocol: a tool that must agree, and with
  * ORACLE_FAULT set, one that must not. It shows that compare.mjs finds what
- * it should; the engine is not involved.
+ * it should; the engine is not involved. The larger stack keeps it from
+ * giving up where the comparing process does not.
  *
  * ORACLE_FAULT: decision, reason, kind, accept, entities, crash, lenient
  */

@@ -80,8 +80,8 @@ export class Tool {
     }
   }
 
-  /* Sends one line, a string or bytes without LF; resolves to its answer, rejects with
-     ToolError */
+  /* Sends one line, a string or bytes without LF; resolves to its answer,
+     rejects with ToolError */
   ask(line) {
     if (this.child === null) {
       this.start();
