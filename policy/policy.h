@@ -458,11 +458,15 @@ typedef enum {
 /* "type", "attr", "tag", "entity", "overflow", "extension", ... */
 const char *policy_error_kind_name(policy_error_kind_t kind);
 
-/* An evaluation error.  The members after kind are private. */
+/*
+ * An evaluation error, and where the failing expression stands: a line and
+ * a column of at most 65535, both from 1.  The members below are private.
+ */
 typedef struct {
     policy_ref_t         policy;
     policy_error_kind_t  kind;
-    uint32_t             offset;
+    uint32_t             line;
+    uint32_t             column;
     uint8_t              detail;
     uint8_t              got;
     uint16_t             want;
@@ -476,10 +480,6 @@ typedef struct {
  */
 size_t policy_eval_error_print(const policy_eval_error_t *error,
     char *buffer, size_t size);
-
-/* File, line and column of the failing expression. */
-void policy_eval_error_place(const policy_eval_error_t *error,
-    policy_str_t *file, uint32_t *line, uint32_t *column);
 
 typedef struct {
     policy_decision_t           decision;

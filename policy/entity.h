@@ -1,0 +1,94 @@
+/*
+ * Entity stores: what is known of entities, and who is in whom.
+ */
+
+#ifndef POLICY_ENTITY_H
+#define POLICY_ENTITY_H
+
+#include "value.h"
+
+
+/* Sum over a store of ancestors looked at while closures are computed. */
+#define POLICY_MAX_CLOSURE  16000000u
+
+typedef struct {
+    uint64_t             hash;      /* of the uid */
+    const policy_uid_t  *uid;
+} policy_ancestor_t;
+
+typedef struct {
+    policy_uid_t              uid;
+    const policy_field_t     *attrs;
+    const policy_field_t     *tags;
+    uint32_t                  nattrs;
+    uint32_t                  ntags;
+    const policy_ancestor_t  *ancestors;    /* by hash, without itself */
+    uint32_t                  nancestors;
+    uint32_t                  nopen;        /* those without a record here, */
+    const policy_uid_t      **open;         /*   which other stores may know */
+} policy_entity_t;
+
+
+const policy_entity_t *policy_store_find(const policy_store_t *store,
+    const policy_uid_t *uid);
+
+/* The n-th entity, from 0, in order of addition. */
+const policy_entity_t *policy_store_at(const policy_store_t *store,
+    size_t n);
+
+/* Sorts by hash, drops duplicates; returns how many remain. */
+size_t policy_ancestors_order(policy_ancestor_t *ancestors, size_t n);
+
+int policy_ancestors_have(const policy_ancestor_t *ancestors, size_t n,
+    const policy_uid_t *uid);
+
+
+/* For closure.c */
+
+typedef struct policy_parent_s  policy_parent_t;
+
+struct policy_parent_s {
+    policy_parent_t  *next;
+    policy_uid_t      uid;
+};
+
+struct policy_entry_s {
+    policy_entry_t   *next;
+    policy_store_t   *store;
+    policy_uid_t      uid;
+    policy_record_t  *attrs;        /* by the builder, or NULL */
+    policy_record_t  *tags;
+    policy_value_t    attrs_value;
+    policy_value_t    tags_value;
+    policy_parent_t  *parents;
+    uint32_t          nparents;
+    uint32_t          state;        /* of the closure's walk */
+    uint32_t          line;         /* 0: not from a text */
+    uint32_t          column;
+    policy_str_t      file;
+};
+
+struct policy_store_s {
+    policy_memory_t    memory;
+    policy_arena_t     main;
+    policy_arena_t     temp;        /* until finished */
+    policy_entry_t    *entries;
+    policy_entry_t   **last;
+    size_t             nentries;
+    policy_entity_t   *entities;
+    policy_entry_t   **sources;     /* of entities; until finished */
+    uint32_t           n;
+    uint32_t           mask;
+    uint32_t          *table;       /* index + 1, 0: free */
+    int                failed;
+    int                finished;
+};
+
+policy_status_t policy_store_close(policy_store_t *store,
+    policy_error_t *error);
+
+policy_status_t policy_entry_fail(const policy_entry_t *entry,
+    policy_error_t *error, policy_status_t status, const char *format);
+
+
+#endif /* POLICY_ENTITY_H */
