@@ -108,6 +108,7 @@ function unknown(e) {
 export class Reference {
   constructor() {
     this.cedar = load();
+    this.lost = false;      /* a fresh instance knows no policy set */
   }
 
   /* the answer of one call, or { type: 'thrown', message } where its JSON
@@ -118,6 +119,7 @@ export class Reference {
     } catch (e) {
       if (e instanceof RangeError || e instanceof WebAssembly.RuntimeError) {
         this.cedar = load();
+        this.lost = true;
         throw new RangeError(e.message);
       }
 
@@ -240,6 +242,7 @@ export class Reference {
   }
 
   set(text, links) {
+    this.lost = false;
     if (links === null && !/[@?]/.test(text)) {
       const answer = this.call('preparsePolicySet', 'set',
         { staticPolicies: text });
@@ -298,6 +301,10 @@ export class Reference {
   /* A decision over the set taken last; entities is text it accepts */
   request(entities, r) {
     const uids = {};
+
+    if (this.lost) {
+      return unknown(new RangeError('the policy set is gone'));
+    }
 
     try {
       for (const name of ['principal', 'action', 'resource']) {
