@@ -1,0 +1,119 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "jws_fixture.h"
+#include "unit.h"
+
+
+jws_fixture_t            fx;
+const tenant_jws_conf_t  any_token = { 0, NULL, 0 };
+
+
+tenant_jwks_t *
+jws_keys(const char *list)
+{
+    static char     text[65536];
+    tenant_jwks_t  *set;
+
+    snprintf(text, sizeof(text), "{\"keys\":[%s]}", list);
+    ck_assert_int_eq(tenant_jwks_parse(text, strlen(text), NULL, NULL, &set,
+                                       NULL), TENANT_JWKS_OK);
+    return set;
+}
+
+
+void
+jws_fixture_setup(void)
+{
+    char  list[MINT_JWK_MAX * 3];
+
+    fx.rsa = mint_rsa(2048);
+    fx.other_rsa = mint_rsa(2048);
+    fx.ec = mint_ec("P-256");
+    fx.oct = mint_oct(64);
+
+    snprintf(list, sizeof(list), "%s,%s,%s",
+             mint_jwk(fx.rsa, ",\"kid\":\"r\""),
+             mint_jwk(fx.ec, ",\"kid\":\"e\""),
+             mint_jwk(fx.oct, ",\"kid\":\"o\""));
+    fx.jwks = jws_keys(list);
+    ck_assert_uint_eq(tenant_jwks_count(fx.jwks), 3);
+}
+
+
+void
+jws_fixture_teardown(void)
+{
+    tenant_jwks_free(fx.jwks);
+    mint_key_free(fx.rsa);
+    mint_key_free(fx.other_rsa);
+    mint_key_free(fx.ec);
+    mint_key_free(fx.oct);
+}
+
+
+tenant_jws_result_t
+jws_check_with(const char *text, size_t len, tenant_jwks_t *set,
+    const tenant_jws_conf_t *conf)
+{
+    static uint8_t        scratch[TENANT_JWS_SCRATCH(TENANT_JWS_LEN_MAX)];
+    tenant_jws_result_t   result;
+    json_t               *claims = NULL;
+
+    result = tenant_jws_parse(&fx.jws, text, len, conf, scratch,
+                              TENANT_JWS_SCRATCH(len) < sizeof(scratch)
+                              ? TENANT_JWS_SCRATCH(len) : sizeof(scratch));
+
+    if (result == TENANT_JWS_OK) {
+        result = tenant_jws_claims(&fx.jws, &claims, NULL);
+    }
+
+    if (result == TENANT_JWS_OK) {
+        ck_assert(json_is_object(claims));
+        result = tenant_jws_verify(&fx.jws, set, TENANT_ALGS_ALL, NULL);
+    }
+
+    ck_assert((result == TENANT_JWS_OK) == (fx.jws.reason == NULL));
+    json_decref(claims);
+    return result;
+}
+
+
+tenant_jws_result_t
+jws_check(const char *text)
+{
+    static const tenant_jws_conf_t  conf = { TENANT_JWS_LEN_MAX, NULL, 0 };
+
+    return jws_check_with(text, strlen(text), fx.jwks, &conf);
+}
+
+
+tenant_jws_result_t
+jws_check_set(tenant_jwks_t *set)
+{
+    return jws_check_with(fx.token, strlen(fx.token), set, &any_token);
+}
+
+
+tenant_jws_result_t
+jws_check_header(const char *header)
+{
+    mint_token(fx.token, fx.rsa, TENANT_ALG_RS256, header, PAYLOAD);
+    return jws_check(fx.token);
+}
+
+
+void
+jws_assert_refused(tenant_jws_result_t result, const char *reason)
+{
+    ck_assert_int_ne(result, TENANT_JWS_OK);
+    ck_assert_str_eq(fx.jws.reason, reason);
+}
+
+
+void
+jws_assert_good_token_passes(void)
+{
+    ck_assert_int_eq(jws_check_header("{\"alg\":\"RS256\","
+                                      "\"kid\":\"r\"}"), TENANT_JWS_OK);
+}

@@ -1,0 +1,415 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tenant_cache.h"
+#include "unit.h"
+
+
+/* Values are counters of their releases. */
+static int  released[4096];
+
+
+static void
+release(void *value, void *data)
+{
+    ck_assert_ptr_eq(data, released);
+    ++*(int *) value;
+}
+
+
+static tenant_cache_t *
+create(size_t entries, size_t bytes)
+{
+    tenant_cache_conf_t  conf = { entries, bytes, release, released };
+    tenant_cache_t      *cache = tenant_cache_create(&conf);
+
+    ck_assert_ptr_nonnull(cache);
+    memset(released, 0, sizeof(released));
+    return cache;
+}
+
+
+static tenant_cache_status_t
+put(tenant_cache_t *cache, const char *token, int i, int64_t expires)
+{
+    return tenant_cache_insert(cache, token, strlen(token), &released[i], 100,
+                               expires, 1000);
+}
+
+
+/* The index of the value, or -1. */
+static int
+get(tenant_cache_t *cache, const char *token, int64_t now)
+{
+    int  *value = tenant_cache_find(cache, token, strlen(token), now);
+
+    return value != NULL ? (int) (value - released) : -1;
+}
+
+
+static tenant_cache_stats_t
+stats(const tenant_cache_t *cache)
+{
+    tenant_cache_stats_t  s;
+
+    tenant_cache_stats(cache, &s);
+    return s;
+}
+
+
+START_TEST(token_is_found_only_whole_and_in_time)
+{
+    tenant_cache_t  *cache = create(8, 65536);
+
+    ck_assert_int_eq(put(cache, "a.b.c", 1, 1100), TENANT_CACHE_OK);
+    ck_assert_int_eq(get(cache, "a.b.c", 1000), 1);
+    ck_assert_int_eq(get(cache, "a.b.c", 1099), 1);
+    ck_assert_int_eq(get(cache, "a.b.", 1000), -1);
+    ck_assert_int_eq(get(cache, "a.b.cc", 1000), -1);
+    ck_assert_int_eq(get(cache, "a.b.d", 1000), -1);
+    ck_assert_int_eq(get(cache, "", 1000), -1);
+    ck_assert_uint_eq(stats(cache).hits, 2);
+    ck_assert_uint_eq(stats(cache).misses, 4);
+
+    /* at its end it leaves, even if the clock steps back */
+    ck_assert_int_eq(get(cache, "a.b.c", 1100), -1);
+    ck_assert_int_eq(released[1], 1);
+    ck_assert_int_eq(get(cache, "a.b.c", 1000), -1);
+    ck_assert_uint_eq(stats(cache).expired, 1);
+    ck_assert_uint_eq(stats(cache).misses, 6);
+    ck_assert_uint_eq(stats(cache).entries, 0);
+    ck_assert_uint_eq(stats(cache).bytes, 0);
+    tenant_cache_destroy(cache);
+    ck_assert_int_eq(released[1], 1);
+}
+END_TEST
+
+
+/* every length around the blocks of the hash, every byte of each */
+START_TEST(tokens_that_differ_in_one_byte_are_two)
+{
+    tenant_cache_t  *cache = create(4096, 16 << 20);
+    char             token[80];
+    size_t           len, at;
+
+    memset(token, 'A', sizeof(token));
+
+    for (len = 0; len < sizeof(token); len++) {
+        ck_assert_int_eq(tenant_cache_insert(cache, token, len,
+                                             &released[len], 0, 2000, 1000),
+                         TENANT_CACHE_OK);
+    }
+
+    for (len = 0; len < sizeof(token); len++) {
+        ck_assert_ptr_eq(tenant_cache_find(cache, token, len, 1000),
+                         &released[len]);
+
+        for (at = 0; at < len; at++) {
+            token[at] = 'B';
+            ck_assert_ptr_null(tenant_cache_find(cache, token, len, 1000));
+            token[at] = 'A';
+        }
+    }
+
+    tenant_cache_destroy(cache);
+
+    for (len = 0; len < sizeof(token); len++) {
+        ck_assert_int_eq(released[len], 1);
+    }
+}
+END_TEST
+
+
+START_TEST(least_recently_used_leaves_first)
+{
+    tenant_cache_t  *cache = create(3, 65536);
+
+    put(cache, "a", 1, 2000);
+    put(cache, "b", 2, 2000);
+    put(cache, "c", 3, 2000);
+    ck_assert_int_eq(get(cache, "a", 1000), 1);
+    put(cache, "d", 4, 2000);
+
+    ck_assert_int_eq(get(cache, "b", 1000), -1);
+    ck_assert_int_eq(released[2], 1);
+    ck_assert_int_eq(get(cache, "a", 1000), 1);
+    ck_assert_int_eq(get(cache, "c", 1000), 3);
+    ck_assert_int_eq(get(cache, "d", 1000), 4);
+    ck_assert_uint_eq(stats(cache).evictions, 1);
+    ck_assert_uint_eq(stats(cache).entries, 3);
+
+    put(cache, "e", 5, 2000);
+    ck_assert_int_eq(get(cache, "a", 1000), -1);
+    tenant_cache_destroy(cache);
+}
+END_TEST
+
+
+START_TEST(bytes_are_bounded_with_the_values)
+{
+    size_t           one = tenant_cache_entry_size(10) + 100;
+    tenant_cache_t  *cache = create(100, 3 * one);
+    char             token[11];
+    int              i;
+
+    for (i = 0; i < 10; i++) {
+        snprintf(token, sizeof(token), "%010d", i);
+        ck_assert_int_eq(put(cache, token, i, 2000), TENANT_CACHE_OK);
+        ck_assert_uint_le(stats(cache).bytes, 3 * one);
+    }
+
+    ck_assert_uint_eq(stats(cache).entries, 3);
+    ck_assert_uint_eq(stats(cache).bytes, 3 * one);
+    ck_assert_uint_eq(stats(cache).evictions, 7);
+
+    /* a large one pushes out all the others */
+    ck_assert_int_eq(tenant_cache_insert(cache, "x", 1, &released[50],
+                     3 * one - tenant_cache_entry_size(1), 2000, 1000),
+                     TENANT_CACHE_OK);
+    ck_assert_uint_eq(stats(cache).entries, 1);
+    ck_assert_uint_eq(stats(cache).bytes, 3 * one);
+
+    /* one that can never fit pushes out none, and stays the caller's */
+    ck_assert_int_eq(tenant_cache_insert(cache, "yy", 2, &released[51],
+                     3 * one - tenant_cache_entry_size(1), 2000, 1000),
+                     TENANT_CACHE_TOO_LARGE);
+    ck_assert_int_eq(tenant_cache_insert(cache, "y", 1, &released[51],
+                     SIZE_MAX, 2000, 1000), TENANT_CACHE_TOO_LARGE);
+    ck_assert_uint_eq(stats(cache).entries, 1);
+    tenant_cache_destroy(cache);
+    ck_assert_int_eq(released[50], 1);
+    ck_assert_int_eq(released[51], 0);
+}
+END_TEST
+
+
+START_TEST(token_above_the_limit_and_stale_one_are_not_kept)
+{
+    tenant_cache_t  *cache = create(4, 1 << 20);
+    char            *token = malloc(TENANT_CACHE_TOKEN_MAX + 1);
+
+    memset(token, 'A', TENANT_CACHE_TOKEN_MAX + 1);
+    ck_assert_int_eq(tenant_cache_insert(cache, token,
+                     TENANT_CACHE_TOKEN_MAX + 1, &released[1], 0, 2000, 1000),
+                     TENANT_CACHE_TOO_LARGE);
+    ck_assert_ptr_null(tenant_cache_find(cache, token,
+                       TENANT_CACHE_TOKEN_MAX + 1, 1000));
+    ck_assert_int_eq(tenant_cache_insert(cache, token,
+                     TENANT_CACHE_TOKEN_MAX, &released[1], 0, 2000, 1000),
+                     TENANT_CACHE_OK);
+    ck_assert_ptr_nonnull(tenant_cache_find(cache, token,
+                          TENANT_CACHE_TOKEN_MAX, 1000));
+
+    ck_assert_int_eq(put(cache, "a", 2, 1000), TENANT_CACHE_STALE);
+    ck_assert_int_eq(put(cache, "a", 2, 999), TENANT_CACHE_STALE);
+    ck_assert_int_eq(put(cache, "a", 2, 1001), TENANT_CACHE_OK);
+    tenant_cache_destroy(cache);
+    ck_assert_int_eq(released[2], 1);
+    free(token);
+}
+END_TEST
+
+
+START_TEST(same_token_replaces_its_value)
+{
+    tenant_cache_t  *cache = create(2, 65536);
+
+    put(cache, "a", 1, 2000);
+    put(cache, "b", 2, 2000);
+    put(cache, "a", 3, 3000);
+    ck_assert_int_eq(released[1], 1);
+    ck_assert_int_eq(get(cache, "a", 2500), 3);
+    ck_assert_int_eq(get(cache, "b", 1000), 2);
+    ck_assert_uint_eq(stats(cache).entries, 2);
+    ck_assert_uint_eq(stats(cache).evictions, 0);
+    tenant_cache_destroy(cache);
+    ck_assert_int_eq(released[1] + released[2] + released[3], 3);
+}
+END_TEST
+
+
+static bool
+is_odd(const void *value, void *data)
+{
+    ck_assert_ptr_eq(data, released);
+    return ((const int *) value - released) % 2;
+}
+
+
+START_TEST(drop_if_drops_what_the_predicate_names)
+{
+    tenant_cache_t  *cache = create(100, 65536);
+    char             token[8];
+    int              i;
+
+    for (i = 0; i < 20; i++) {
+        snprintf(token, sizeof(token), "t%d", i);
+        put(cache, token, i, 2000);
+    }
+
+    ck_assert_uint_eq(tenant_cache_drop_if(cache, is_odd, released), 10);
+    ck_assert_uint_eq(tenant_cache_drop_if(cache, is_odd, released), 0);
+    ck_assert_uint_eq(stats(cache).dropped, 10);
+    ck_assert_uint_eq(stats(cache).entries, 10);
+
+    for (i = 0; i < 20; i++) {
+        snprintf(token, sizeof(token), "t%d", i);
+        ck_assert_int_eq(get(cache, token, 1000), i % 2 ? -1 : i);
+        ck_assert_int_eq(released[i], i % 2);
+    }
+
+    tenant_cache_destroy(cache);
+}
+END_TEST
+
+
+/* Against a plain array that does the same: 100,000 random steps. */
+START_TEST(random_steps_agree_with_a_model)
+{
+    enum { TOKENS = 64, ENTRIES = 16 };
+    struct { int value; int64_t expires; unsigned used; } model[TOKENS];
+    tenant_cache_t  *cache = create(ENTRIES, 1 << 20);
+    char             token[16];
+    int64_t          now = 1000, expires;
+    unsigned         tick = 0;
+    int              i, step, n, oldest, serial = 0, wanted;
+
+    memset(model, 0, sizeof(model));
+    srandom(7);
+
+    for (step = 0; step < 100000; step++) {
+        i = (int) (random() % TOKENS);
+        snprintf(token, sizeof(token), "token-%d", i);
+        now += random() % 20 == 0;
+
+        if (random() % 3) {
+            wanted = model[i].used && now < model[i].expires
+                     ? model[i].value : -1;
+            ck_assert_int_eq(get(cache, token, now), wanted);
+            model[i].used = wanted < 0 ? 0 : ++tick;
+            continue;
+        }
+
+        expires = now + random() % 20;
+        serial = (serial + 1) % 4096;
+
+        if (expires <= now) {
+            ck_assert_int_eq(tenant_cache_insert(cache, token, strlen(token),
+                             &released[serial], 0, expires, now),
+                             TENANT_CACHE_STALE);
+            continue;
+        }
+
+        ck_assert_int_eq(tenant_cache_insert(cache, token, strlen(token),
+                         &released[serial], 0, expires, now),
+                         TENANT_CACHE_OK);
+        model[i].used = 0;
+
+        for (n = 0, oldest = -1, wanted = 0; wanted < TOKENS; wanted++) {
+            n += model[wanted].used != 0;
+
+            if (model[wanted].used
+                && (oldest < 0 || model[wanted].used < model[oldest].used))
+            {
+                oldest = wanted;
+            }
+        }
+
+        if (n == ENTRIES) {
+            model[oldest].used = 0;
+        }
+
+        model[i].used = ++tick;
+        model[i].value = serial;
+        model[i].expires = expires;
+    }
+
+    ck_assert_uint_gt(stats(cache).evictions, 1000);
+    ck_assert_uint_gt(stats(cache).expired, 500);
+    ck_assert_uint_gt(stats(cache).hits, 1000);
+    tenant_cache_destroy(cache);
+}
+END_TEST
+
+
+START_TEST(limits_out_of_range_make_no_cache)
+{
+    tenant_cache_conf_t  conf = { 0, 65536, NULL, NULL };
+    tenant_cache_t      *cache;
+
+    ck_assert_ptr_null(tenant_cache_create(&conf));
+    conf.max_entries = ((size_t) 1 << 24) + 1;
+    ck_assert_ptr_null(tenant_cache_create(&conf));
+
+    /* nobody has to release, and one entry is a cache too */
+    conf.max_entries = 1;
+    cache = tenant_cache_create(&conf);
+    ck_assert_int_eq(put(cache, "a", 1, 2000), TENANT_CACHE_OK);
+    ck_assert_int_eq(put(cache, "b", 2, 2000), TENANT_CACHE_OK);
+    ck_assert_int_eq(get(cache, "a", 1000), -1);
+    ck_assert_int_eq(get(cache, "b", 1000), 2);
+    tenant_cache_destroy(cache);
+    tenant_cache_destroy(NULL);
+}
+END_TEST
+
+
+START_TEST(entry_of_a_usual_token_takes_less_than_1_kb)
+{
+    ck_assert_uint_lt(tenant_cache_entry_size(800), 1024);
+    ck_assert_uint_ge(tenant_cache_entry_size(800), 800);
+}
+END_TEST
+
+
+START_TEST(failed_allocation_leaves_the_cache_as_it_was)
+{
+    tenant_cache_conf_t  conf = { 4, 65536, release, released };
+    tenant_cache_t      *cache = create(4, 65536), *other;
+    size_t               n;
+    bool                 failed = true;
+
+    put(cache, "a", 1, 2000);
+    unit_fail_start(0, true);
+    ck_assert_int_eq(put(cache, "a", 2, 2000), TENANT_CACHE_NO_MEMORY);
+    ck_assert(unit_fail_stop());
+    ck_assert_int_eq(get(cache, "a", 1000), 1);
+    ck_assert_int_eq(released[1] + released[2], 0);
+    ck_assert_uint_eq(stats(cache).entries, 1);
+    tenant_cache_destroy(cache);
+
+    for (n = 0; failed; n++) {
+        unit_fail_start(n, true);
+        other = tenant_cache_create(&conf);
+        failed = unit_fail_stop();
+        ck_assert(failed || other != NULL);
+        tenant_cache_destroy(other);
+    }
+
+    ck_assert_uint_gt(n, 2);
+}
+END_TEST
+
+
+Suite *
+suite_cache(void)
+{
+    Suite  *s = suite_create("cache");
+    TCase  *t = tcase_create("cache");
+
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, token_is_found_only_whole_and_in_time);
+    tcase_add_test(t, tokens_that_differ_in_one_byte_are_two);
+    tcase_add_test(t, least_recently_used_leaves_first);
+    tcase_add_test(t, bytes_are_bounded_with_the_values);
+    tcase_add_test(t, token_above_the_limit_and_stale_one_are_not_kept);
+    tcase_add_test(t, same_token_replaces_its_value);
+    tcase_add_test(t, drop_if_drops_what_the_predicate_names);
+    tcase_add_test(t, random_steps_agree_with_a_model);
+    tcase_add_test(t, limits_out_of_range_make_no_cache);
+    tcase_add_test(t, entry_of_a_usual_token_takes_less_than_1_kb);
+    tcase_add_test(t, failed_allocation_leaves_the_cache_as_it_was);
+    suite_add_tcase(s, t);
+    return s;
+}
