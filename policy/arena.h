@@ -47,13 +47,15 @@ void policy_arena_clear(policy_arena_t *arena);
 void *policy_arena_grow(policy_arena_t *arena, size_t size);
 
 
-/* Aligned to 8, contents undefined; NULL when there is no more. */
+/* Aligned to 8, contents undefined; NULL only when there is no more, also
+ * for a size of 0. */
 static inline void *
 policy_alloc(policy_arena_t *arena, size_t size)
 {
     char  *p;
 
-    size = (size + POLICY_ALIGN - 1) & ~(size_t) (POLICY_ALIGN - 1);
+    size = (size + (size == 0) + POLICY_ALIGN - 1)
+           & ~(size_t) (POLICY_ALIGN - 1);
 
     if (size > (size_t) (arena->end - arena->cur)) {
         return policy_arena_grow(arena, size);

@@ -977,24 +977,25 @@ policy_json_check(policy_json_t *json, const policy_value_t *value)
 }
 
 
+/* here other members may stand beside "__entity", unlike in a value */
 const policy_uid_t *
 policy_json_uid(policy_json_t *json, const policy_value_t *value)
 {
-    policy_value_t  v;
+    policy_value_t         v;
+    const policy_value_t  *inner;
 
-    if (value->kind == POLICY_ENTITY) {
-        return value->u.p;
+    if (value->kind == POLICY_RECORD) {
+        inner = member(value, "__entity");
+        v = policy_value_make(POLICY_NONE, 0);
+
+        if (resolve_entity(json, 0, inner != NULL ? inner : value, &v)
+            == POLICY_OK && v.kind == POLICY_ENTITY)
+        {
+            return v.u.p;
+        }
     }
 
-    v = policy_value_make(POLICY_NONE, 0);
-
-    if (resolve_entity(json, 0, value, &v) != POLICY_OK
-        || v.kind != POLICY_ENTITY)
-    {
-        return NULL;
-    }
-
-    return v.u.p;
+    return value->kind == POLICY_ENTITY ? value->u.p : NULL;
 }
 
 

@@ -215,29 +215,13 @@ policy_parse_path(policy_parser_t *parser, policy_str_t *path,
 }
 
 
-/* uid, with any number of parentheses round it */
 static policy_status_t
-parse_scope_uid(policy_parser_t *parser, const char *expected,
-    policy_uid_t *uid)
+parse_uid(policy_parser_t *parser, const char *expected, policy_uid_t *uid)
 {
     int              is_uid;
     uint32_t         offset;
-    unsigned         open;
     policy_str_t     path;
     policy_status_t  rc;
-
-    for (open = 0; parser->token.kind == TOKEN_LPAREN; open++) {
-        if (open == POLICY_MAX_NESTING) {
-            return policy_parser_fail(parser, POLICY_LIMIT,
-                                      parser->token.offset,
-                                      "nesting is too deep", no_name);
-        }
-
-        rc = policy_parser_advance(parser);
-        if (rc != POLICY_OK) {
-            return rc;
-        }
-    }
 
     if (parser->token.kind != TOKEN_IDENT) {
         return policy_parser_refuse(parser, expected);
@@ -246,24 +230,14 @@ parse_scope_uid(policy_parser_t *parser, const char *expected,
     offset = parser->token.offset;
 
     rc = policy_parse_path(parser, &path, uid, &is_uid);
-    if (rc != POLICY_OK) {
-        return rc;
-    }
 
-    if (!is_uid) {
+    if (rc == POLICY_OK && !is_uid) {
         return policy_parser_fail(parser, POLICY_SYNTAX, offset,
                                   "expected an entity uid, found `%S`",
                                   path);
     }
 
-    for ( /* void */ ; open > 0; open--) {
-        rc = policy_parser_expect(parser, TOKEN_RPAREN);
-        if (rc != POLICY_OK) {
-            return rc;
-        }
-    }
-
-    return POLICY_OK;
+    return rc;
 }
 
 
@@ -282,7 +256,7 @@ scope_add(policy_parser_t *parser, policy_ast_scope_t *scope,
     ref->next = NULL;
     ref->offset = parser->token.offset;
 
-    rc = parse_scope_uid(parser, expected, &ref->uid);
+    rc = parse_uid(parser, expected, &ref->uid);
     if (rc != POLICY_OK) {
         return rc;
     }
@@ -295,12 +269,36 @@ scope_add(policy_parser_t *parser, policy_ast_scope_t *scope,
 }
 
 
-/* ref := uid | SLOT, the slot being that of the variable */
+static policy_status_t
+open_parenthesis(policy_parser_t *parser, unsigned open)
+{
+    if (open == POLICY_MAX_NESTING) {
+        return policy_parser_fail(parser, POLICY_LIMIT, parser->token.offset,
+                                  "nesting is too deep", no_name);
+    }
+
+    return policy_parser_advance(parser);
+}
+
+
+/* ref := uid | SLOT | "(" ref ")", the slot being that of the variable */
 static policy_status_t
 parse_ref(policy_parser_t *parser, const char *slot,
-    policy_ast_scope_t *scope)
+    policy_ast_scope_t *scope, unsigned open)
 {
+    policy_status_t     rc;
     policy_ast_ref_t  **last;
+
+    if (parser->token.kind == TOKEN_LPAREN) {
+        rc = open_parenthesis(parser, open);
+
+        if (rc == POLICY_OK) {
+            rc = parse_ref(parser, slot, scope, open + 1);
+        }
+
+        return rc == POLICY_OK ? policy_parser_expect(parser, TOKEN_RPAREN)
+                               : rc;
+    }
 
     if (parser->token.kind == TOKEN_SLOT) {
         if (parser->token.text.len != strlen(slot)
@@ -365,23 +363,26 @@ parse_scope(policy_parser_t *parser, const char *variable, const char *slot,
 
     rc = policy_parser_advance(parser);
 
-    return rc == POLICY_OK ? parse_ref(parser, slot, scope) : rc;
+    return rc == POLICY_OK ? parse_ref(parser, slot, scope, 0) : rc;
 }
+
+
+static policy_status_t parse_action_ref(policy_parser_t *parser,
+    policy_ast_scope_t *scope, policy_ast_ref_t ***last, int list,
+    unsigned open);
 
 
 /* "[" [ uid { "," uid } [","] ] "]", the bracket being current */
 static policy_status_t
-parse_action_list(policy_parser_t *parser, policy_ast_scope_t *scope)
+parse_action_list(policy_parser_t *parser, policy_ast_scope_t *scope,
+    policy_ast_ref_t ***last)
 {
-    policy_status_t     rc;
-    policy_ast_ref_t  **last;
-
-    last = &scope->refs;
+    policy_status_t  rc;
 
     rc = policy_parser_advance(parser);
 
     while (rc == POLICY_OK && parser->token.kind != TOKEN_RBRACKET) {
-        rc = scope_add(parser, scope, &last, "an entity uid");
+        rc = parse_action_ref(parser, scope, last, 0, 0);
 
         if (rc == POLICY_OK && parser->token.kind != TOKEN_RBRACKET) {
             rc = policy_parser_expect(parser, TOKEN_COMMA);
@@ -392,39 +393,31 @@ parse_action_list(policy_parser_t *parser, policy_ast_scope_t *scope)
 }
 
 
-/* uid, or a list of them; either in parentheses */
+/* uid, a list of them where that is allowed; either in parentheses */
 static policy_status_t
-parse_action_refs(policy_parser_t *parser, policy_ast_scope_t *scope,
-    unsigned open)
+parse_action_ref(policy_parser_t *parser, policy_ast_scope_t *scope,
+    policy_ast_ref_t ***last, int list, unsigned open)
 {
-    policy_status_t     rc;
-    policy_ast_ref_t  **last;
+    policy_status_t  rc;
 
-    if (parser->token.kind == TOKEN_LBRACKET && scope->op == SCOPE_IN) {
-        return parse_action_list(parser, scope);
+    if (parser->token.kind == TOKEN_LBRACKET && list) {
+        return parse_action_list(parser, scope, last);
     }
 
     if (parser->token.kind == TOKEN_LPAREN) {
-        if (open == POLICY_MAX_NESTING) {
-            return policy_parser_fail(parser, POLICY_LIMIT,
-                                      parser->token.offset,
-                                      "nesting is too deep", no_name);
-        }
+        rc = open_parenthesis(parser, open);
 
-        rc = policy_parser_advance(parser);
         if (rc == POLICY_OK) {
-            rc = parse_action_refs(parser, scope, open + 1);
+            rc = parse_action_ref(parser, scope, last, list, open + 1);
         }
 
         return rc == POLICY_OK ? policy_parser_expect(parser, TOKEN_RPAREN)
                                : rc;
     }
 
-    last = &scope->refs;
-
-    return scope_add(parser, scope, &last,
-                     scope->op == SCOPE_IN
-                     ? "an entity uid or a list of them" : "an entity uid");
+    return scope_add(parser, scope, last, list
+                     ? "an entity uid or a list of them"
+                     : "an entity uid");
 }
 
 
@@ -432,8 +425,8 @@ parse_action_refs(policy_parser_t *parser, policy_ast_scope_t *scope,
 static policy_status_t
 parse_action(policy_parser_t *parser, policy_ast_scope_t *scope)
 {
-    policy_status_t    rc;
-    policy_ast_ref_t  *ref;
+    policy_status_t     rc;
+    policy_ast_ref_t   *ref, **last;
 
     scope->offset = parser->token.offset;
 
@@ -456,9 +449,12 @@ parse_action(policy_parser_t *parser, policy_ast_scope_t *scope)
         return POLICY_OK;
     }
 
+    last = &scope->refs;
+
     rc = policy_parser_advance(parser);
     if (rc == POLICY_OK) {
-        rc = parse_action_refs(parser, scope, 0);
+        rc = parse_action_ref(parser, scope, &last, scope->op == SCOPE_IN,
+                              0);
     }
 
     for (ref = scope->refs; rc == POLICY_OK && ref != NULL; ref = ref->next) {
@@ -733,7 +729,7 @@ policy_parse_uid_text(policy_arena_t *arena, policy_str_t file,
     parser.arena = arena;
 
     if (rc == POLICY_OK) {
-        rc = parse_scope_uid(&parser, "an entity uid", uid);
+        rc = parse_uid(&parser, "an entity uid", uid);
     }
 
     return rc == POLICY_OK ? expect_end(&parser) : rc;

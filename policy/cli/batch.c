@@ -41,81 +41,34 @@ typedef struct {
 } batch_t;
 
 
-static policy_status_t
-read_members(policy_json_t *json, batch_t *b)
-{
-    size_t           i, start;
-    policy_str_t     key;
-    policy_value_t   ignored;
-    policy_status_t  rc;
-
-    rc = policy_json_expect(json, '{');
-
-    if (rc == POLICY_OK && policy_json_peek(json) == '}') {
-        json->at++;
-        return policy_json_end(json);
-    }
-
-    while (rc == POLICY_OK) {
-        if ((rc = policy_json_string(json, &key)) != POLICY_OK
-            || (rc = policy_json_expect(json, ':')) != POLICY_OK)
-        {
-            break;
-        }
-
-        policy_json_peek(json);
-        start = json->at;
-
-        rc = policy_json_read(json, &ignored);
-
-        for (i = 0; rc == POLICY_OK && i < FIELDS; i++) {
-            if (!policy_str_equal(key, (policy_str_t) { names[i],
-                                                        strlen(names[i]) }))
-            {
-                continue;
-            }
-
-            if (b->fields[i].data != NULL) {
-                return policy_json_fail(json, POLICY_DUPLICATE, start,
-                                        "field is repeated");
-            }
-
-            b->fields[i].data = json->text.data + start;
-            b->fields[i].len = json->at - start;
-        }
-
-        if (rc == POLICY_OK && policy_json_peek(json) != ',') {
-            rc = policy_json_expect(json, '}');
-            break;
-        }
-
-        json->at++;
-    }
-
-    return rc == POLICY_OK ? policy_json_end(json) : rc;
-}
-
-
+/* The id is echoed as it is, so it must be JSON. */
 static int
 split(batch_t *b, policy_str_t line)
 {
-    size_t           mark;
+    int              ok;
     policy_json_t    json;
-    policy_status_t  rc;
+    policy_value_t   ignored;
 
-    memset(b->fields, 0, sizeof(b->fields));
+    ok = members_split(b->work.arena, line, names, FIELDS, b->fields,
+                       &b->error);
 
-    mark = policy_arena_mark(b->work.arena);
-    rc = policy_json_init(&json, b->work.arena, POLICY_STR(""), line,
-                          &b->error);
-    if (rc == POLICY_OK) {
-        rc = read_members(&json, b);
+    if (b->fields[FIELD_ID].data == NULL) {
+        return ok;
+    }
+
+    if (policy_json_init(&json, b->work.arena, POLICY_STR(""),
+                         b->fields[FIELD_ID], &b->error)
+        != POLICY_OK
+        || policy_json_read(&json, &ignored) != POLICY_OK
+        || policy_json_end(&json) != POLICY_OK)
+    {
+        b->fields[FIELD_ID].data = NULL;
+        ok = 0;
     }
 
     policy_json_stop(&json);
-    policy_arena_release(b->work.arena, mark);
 
-    return rc == POLICY_OK;
+    return ok;
 }
 
 
@@ -433,7 +386,6 @@ answer(batch_t *b, policy_str_t line)
     int  has_request, has_state;
 
     if (!split(b, line)) {
-        b->fields[FIELD_ID].data = NULL;
         print_error(b, "\"ok\":false,", "json");
         return;
     }

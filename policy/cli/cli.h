@@ -92,6 +92,12 @@ policy_status_t load_uid(policy_arena_t *arena, policy_str_t json,
     policy_uid_t *uid, policy_error_t *error);
 
 
+/* members.c: pieces[i] is the value of names[i]; data NULL: absent */
+int members_split(policy_arena_t *arena, policy_str_t text,
+    const char *const *names, size_t n, policy_str_t *pieces,
+    policy_error_t *error);
+
+
 /* request.c */
 
 typedef struct {

@@ -95,85 +95,27 @@ request_read(request_t *request, const members_t *members,
 }
 
 
-static policy_status_t
-split(policy_json_t *json, members_t *members)
+int
+request_read_object(request_t *request, policy_str_t text,
+    policy_error_t *error)
 {
-    size_t            i, start;
-    policy_str_t      key, *to;
-    policy_value_t    ignored;
-    policy_status_t   rc;
+    members_t     members;
+    policy_str_t  pieces[4];
 
     static const char *const  names[] = {
         "principal", "action", "resource", "context"
     };
 
-    to = &members->principal;
-    rc = policy_json_expect(json, '{');
-
-    if (rc == POLICY_OK && policy_json_peek(json) == '}') {
-        json->at++;
-        return policy_json_end(json);
+    if (!members_split(request->arena, text, names, 4, pieces, error)) {
+        return 0;
     }
 
-    while (rc == POLICY_OK) {
-        if ((rc = policy_json_string(json, &key)) != POLICY_OK
-            || (rc = policy_json_expect(json, ':')) != POLICY_OK)
-        {
-            break;
-        }
+    members.principal = pieces[0];
+    members.action = pieces[1];
+    members.resource = pieces[2];
+    members.context = pieces[3];
 
-        policy_json_peek(json);
-        start = json->at;
-
-        rc = policy_json_read(json, &ignored);
-
-        for (i = 0; rc == POLICY_OK && i < 4; i++) {
-            if (key.len != strlen(names[i])
-                || memcmp(key.data, names[i], key.len) != 0)
-            {
-                continue;
-            }
-
-            if (to[i].data != NULL) {
-                return policy_json_fail(json, POLICY_DUPLICATE, start,
-                                        "field is repeated");
-            }
-
-            to[i].data = json->text.data + start;
-            to[i].len = json->at - start;
-        }
-
-        if (rc == POLICY_OK && policy_json_peek(json) != ',') {
-            rc = policy_json_expect(json, '}');
-            break;
-        }
-
-        json->at++;
-    }
-
-    return rc == POLICY_OK ? policy_json_end(json) : rc;
-}
-
-
-int
-request_read_object(request_t *request, policy_str_t text,
-    policy_error_t *error)
-{
-    members_t        members;
-    policy_json_t    json;
-    policy_status_t  rc;
-
-    memset(&members, 0, sizeof(members));
-
-    rc = policy_json_init(&json, request->arena, POLICY_STR(""), text,
-                          error);
-    if (rc == POLICY_OK) {
-        rc = split(&json, &members);
-    }
-
-    policy_json_stop(&json);
-
-    return rc == POLICY_OK && request_read(request, &members, error);
+    return request_read(request, &members, error);
 }
 
 
