@@ -1,3 +1,17 @@
+#: make                 the module, tenant-policy, unit tests, below build/
+#: make run             the demo gateway, as scripts/run
+#: make test            every test, as scripts/test
+#: make asan            the suites and unit tests under ASan and UBSan
+#: make bench           CPU and throughput as ratios to bare proxy_pass
+#: make bench-ir        instructions of a request (valgrind)
+#: make bench-policy    decisions of the policy engine, in ns
+#: make bench-identity  verifications and token cache
+#: make fuzz            fuzz targets, FUZZ_SECONDS=30 each
+#: make oracle          100,000 cases against the reference Cedar engine
+#: make coverage-policy coverage-unit
+#: make compat NGINX_TREES="DIR..."  compile against other nginx sources
+#: make clean
+#
 # The parts bring their own rules: policy/policy.mk and t/unit/unit.mk.
 
 ROOT    := $(CURDIR)
@@ -35,7 +49,7 @@ MODULE_SRCS := $(wildcard ngx_tenant_module/*.[ch] \
 # The list of files is part of the configuration, their contents are not.
 MODULE_LIST := $(MODULE_DIR)/files
 
-.PHONY: all module help run demo test asan bench bench-ir fuzz lint clean FORCE
+.PHONY: all module run test asan bench bench-ir fuzz compat clean help FORCE
 
 all: module $(BUILD)/tenant-policy $(BUILD)/unit-tests $(BUILD)/make-token
 
@@ -60,5 +74,34 @@ $(MODULE): $(MODULE_DIR)/Makefile $(MODULE_SRCS)
 	    || { grep -B2 -A8 'error' $(MODULE_DIR)/make.log; exit 1; }
 	@cp $(MODULE_DIR)/ngx_http_tenant_module.so $@
 
+run:
+	scripts/run
+
+test:
+	scripts/test
+
+# The module with ASan and UBSan inside the packaged nginx, and the C parts.
+asan:
+	$(MAKE) SAN=address module build/asan/unit-tests
+	$(MAKE) SAN=address test-unit test-policy
+	scripts/prove --asan t/*.t
+
+bench:
+	scripts/bench
+
+bench-ir:
+	scripts/bench --instructions
+
+fuzz:
+	scripts/install build test fuzz
+	$(MAKE) fuzz-policy fuzz-identity
+
+# make compat NGINX_TREES="nginx-1.28.3 nginx-1.30.4": unpacked sources
+compat:
+	scripts/compat $(NGINX_TREES)
+
 clean:
 	rm -rf $(BUILD)
+
+help:
+	@sed -n 's/^#: //p' Makefile
