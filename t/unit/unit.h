@@ -18,6 +18,7 @@ Suite *suite_claims(void);
 Suite *suite_json(void);
 Suite *suite_jwks(void);
 Suite *suite_jws(void);
+Suite *suite_libjwt(void);
 Suite *suite_rules(void);
 Suite *suite_signature(void);
 Suite *suite_vectors(void);

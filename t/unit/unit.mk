@@ -31,7 +31,7 @@ $(BUILD)/unit/%.o: t/unit/%.c
 	$(CC) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/unit-tests: $(UNIT_OBJS) $(IDENTITY_OBJS)
-	$(CC) $(CFLAGS) $(SANFLAGS) -o $@ $^ $(UNIT_CHECK) $(UNIT_LIBS)
+	$(CC) $(CFLAGS) $(SANFLAGS) -o $@ $^ $(UNIT_CHECK) -ljwt $(UNIT_LIBS)
 
 $(BUILD)/bench-identity: $(BENCH_OBJS) $(IDENTITY_OBJS)
 	$(CC) $(CFLAGS) $(SANFLAGS) -o $@ $^ $(UNIT_LIBS)
