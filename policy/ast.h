@@ -188,6 +188,22 @@ int policy_parser_is_word(const policy_parser_t *parser, const char *word);
 
 policy_status_t policy_parse_expr(policy_parser_t *parser,
     policy_ast_t **ast);
+policy_status_t policy_parse_primary(policy_parser_t *parser,
+    policy_ast_t **ast);
+policy_status_t policy_parse_int(policy_parser_t *parser, int minus,
+    policy_ast_t **ast);
+policy_status_t policy_parse_key(policy_parser_t *parser,
+    policy_str_t *key);
+policy_status_t policy_parse_list(policy_parser_t *parser,
+    policy_token_kind_t close, policy_ast_t **last);
+
+/* A node; closing it counts its kids and checks its depth. */
+policy_status_t policy_parse_node(policy_parser_t *parser,
+    policy_ast_op_t op, uint32_t offset, policy_ast_t **ast);
+policy_status_t policy_parse_close(policy_parser_t *parser,
+    policy_ast_t *node);
+policy_status_t policy_parse_wrap(policy_parser_t *parser,
+    policy_ast_op_t op, uint32_t place, policy_ast_t **ast);
 
 /*
  * path, or with uid not NULL also path "::" STRING.  The first identifier

@@ -83,7 +83,7 @@ add_error(authorizer_t *a, size_t index)
 
     error = policy_alloc(arena, sizeof(policy_eval_error_t));
     if (error == NULL) {
-        a->eval.limit = "scratch memory";
+        a->eval.limit = LIMIT_SCRATCH;
         a->limit = 1;
         return;
     }
@@ -120,7 +120,7 @@ add_reason(authorizer_t *a, const policy_rule_t *rule, size_t index)
     }
 
     if ((size_t) (arena->end - arena->cur) < sizeof(policy_ref_t)) {
-        a->eval.limit = "scratch memory";
+        a->eval.limit = LIMIT_SCRATCH;
         a->limit = 1;
         return;
     }

@@ -4,215 +4,17 @@
  * that fails stays as it is, to fail when it is evaluated.
  */
 
-#include "set.h"
+#include "compile.h"
 #include "ext.h"
 
 
-#define FOLD_WORK  100000000
-
-typedef struct {
-    policy_set_t     *set;
-    policy_cursor_t  *cursor;
-    policy_node_t    *nodes;
-    uint32_t          n;
-    uint32_t          size;
-} compiler_t;
-
-static policy_status_t compile(compiler_t *c, const policy_ast_t *ast,
+static policy_status_t compile(policy_compiler_t *c, const policy_ast_t *ast,
     uint32_t *index);
-
-
-/* Columns count characters, so the way there and back is walked. */
-policy_place_t
-policy_cursor_place(policy_cursor_t *cursor, size_t offset)
-{
-    size_t          i;
-    int             lines;
-    policy_place_t  place;
-
-    for ( /* void */ ; cursor->at < offset; cursor->at++) {
-        if (cursor->text.data[cursor->at] == '\n') {
-            cursor->line++;
-            cursor->column = 1;
-
-        } else if (((unsigned char) cursor->text.data[cursor->at] & 0xc0)
-                   != 0x80)
-        {
-            cursor->column++;
-        }
-    }
-
-    lines = 0;
-
-    while (cursor->at > offset) {
-        cursor->at--;
-
-        if (cursor->text.data[cursor->at] == '\n') {
-            cursor->line--;
-            lines = 1;
-
-        } else if (((unsigned char) cursor->text.data[cursor->at] & 0xc0)
-                   != 0x80)
-        {
-            cursor->column--;
-        }
-    }
-
-    if (lines) {
-        cursor->column = 1;
-
-        for (i = offset; i > 0 && cursor->text.data[i - 1] != '\n'; i--) {
-            if (((unsigned char) cursor->text.data[i - 1] & 0xc0) != 0x80) {
-                cursor->column++;
-            }
-        }
-    }
-
-    place.line = cursor->line;
-    place.column = (uint16_t) (cursor->column > 65535 ? 65535
-                                                      : cursor->column);
-
-    return place;
-}
-
-
-static policy_node_t *
-emit(compiler_t *c, policy_node_op_t op, uint32_t offset, uint32_t *index)
-{
-    uint32_t         size;
-    policy_node_t   *nodes;
-    policy_place_t   place;
-
-    if (c->n == c->size) {
-        size = c->size == 0 ? 64 : c->size * 2;
-
-        nodes = policy_alloc_array(&c->set->temp, size,
-                                   sizeof(policy_node_t));
-        if (nodes == NULL) {
-            return NULL;
-        }
-
-        if (c->n != 0) {
-            memcpy(nodes, c->nodes, c->n * sizeof(policy_node_t));
-        }
-
-        c->nodes = nodes;
-        c->size = size;
-    }
-
-    nodes = &c->nodes[c->n];
-    memset(nodes, 0, sizeof(policy_node_t));
-
-    place = policy_cursor_place(c->cursor, offset);
-
-    nodes->op = (uint8_t) op;
-    nodes->line = place.line;
-    nodes->column = place.column;
-
-    *index = c->n++;
-
-    return nodes;
-}
-
-
-static int
-is_const(const compiler_t *c, uint32_t index)
-{
-    return c->nodes[index].op == NODE_CONST;
-}
-
-
-static policy_status_t
-emit_const(compiler_t *c, policy_value_t value, uint32_t offset,
-    uint32_t *index)
-{
-    policy_node_t  *node;
-
-    node = emit(c, NODE_CONST, offset, index);
-    if (node == NULL) {
-        return POLICY_NO_MEMORY;
-    }
-
-    node->u.value = value;
-
-    return POLICY_OK;
-}
-
-
-/* What a folded value points to was in temp, but for constants' own. */
-static policy_status_t
-keep(policy_set_t *set, policy_value_t *value)
-{
-    size_t   len;
-    void    *copy;
-
-    switch (value->kind) {
-
-    case POLICY_SET:
-        len = value->len * sizeof(policy_value_t);
-        break;
-
-    case POLICY_RECORD:
-        len = value->len * sizeof(policy_field_t);
-        break;
-
-    case POLICY_IP:
-        len = value->flag == 6 ? 16 : 0;
-        break;
-
-    default:
-        return POLICY_OK;
-    }
-
-    if (len == 0) {
-        return POLICY_OK;
-    }
-
-    copy = policy_alloc(&set->main, len);
-    if (copy == NULL) {
-        return POLICY_NO_MEMORY;
-    }
-
-    memcpy(copy, value->u.p, len);
-    value->u.p = copy;
-
-    return POLICY_OK;
-}
-
-
-/*
- * Replaces the node at *index, whose kids are all constants and begin at
- * start, by its value, when it has one.
- */
-static policy_status_t
-fold(compiler_t *c, uint32_t start, uint32_t offset, uint32_t *index)
-{
-    policy_eval_t    e;
-    policy_value_t   value;
-    policy_status_t  rc;
-
-    memset(&e, 0, sizeof(e));
-    e.arena = &c->set->temp;
-    e.work = FOLD_WORK;
-
-    if (policy_eval(&e, &c->nodes[*index], &value) != 0) {
-        return POLICY_OK;
-    }
-
-    rc = keep(c->set, &value);
-    if (rc != POLICY_OK) {
-        return rc;
-    }
-
-    c->n = start;
-
-    return emit_const(c, value, offset, index);
-}
 
 
 /* Compiles all kids; their indexes, in temp. */
 static policy_status_t
-compile_kids(compiler_t *c, const policy_ast_t *ast, uint32_t **list,
+compile_kids(policy_compiler_t *c, const policy_ast_t *ast, uint32_t **list,
     int *constant)
 {
     uint32_t             i;
@@ -233,7 +35,7 @@ compile_kids(compiler_t *c, const policy_ast_t *ast, uint32_t **list,
             return rc;
         }
 
-        *constant &= is_const(c, (*list)[i]);
+        *constant &= policy_is_const(c, (*list)[i]);
         i++;
     }
 
@@ -241,10 +43,10 @@ compile_kids(compiler_t *c, const policy_ast_t *ast, uint32_t **list,
 }
 
 
-/* Nodes with a list of kids.  Lists stay in temp until finish(). */
+/* Nodes with a list of kids, which stays in temp until the end. */
 static policy_status_t
-compile_list(compiler_t *c, const policy_ast_t *ast, policy_node_op_t op,
-    uint32_t *index)
+compile_list(policy_compiler_t *c, const policy_ast_t *ast,
+    policy_node_op_t op, uint32_t *index)
 {
     int                  constant;
     uint32_t             i, start, *list;
@@ -259,7 +61,7 @@ compile_list(compiler_t *c, const policy_ast_t *ast, policy_node_op_t op,
         return rc;
     }
 
-    node = emit(c, op, ast->place, index);
+    node = policy_emit(c, op, ast->place, index);
     if (node == NULL) {
         return POLICY_NO_MEMORY;
     }
@@ -276,14 +78,14 @@ compile_list(compiler_t *c, const policy_ast_t *ast, policy_node_op_t op,
         }
     }
 
-    return constant ? fold(c, start, ast->place, index) : POLICY_OK;
+    return constant ? policy_fold(c, start, ast->place, index) : POLICY_OK;
 }
 
 
 /* Nodes with one or two kids and nothing else. */
 static policy_status_t
-compile_kids2(compiler_t *c, const policy_ast_t *ast, policy_node_op_t op,
-    unsigned x, int foldable, uint32_t *index)
+compile_kids2(policy_compiler_t *c, const policy_ast_t *ast,
+    policy_node_op_t op, unsigned x, int foldable, uint32_t *index)
 {
     uint32_t          start, a, b;
     policy_node_t    *node;
@@ -302,7 +104,7 @@ compile_kids2(compiler_t *c, const policy_ast_t *ast, policy_node_op_t op,
         return rc;
     }
 
-    node = emit(c, op, ast->place, index);
+    node = policy_emit(c, op, ast->place, index);
     if (node == NULL) {
         return POLICY_NO_MEMORY;
     }
@@ -311,8 +113,9 @@ compile_kids2(compiler_t *c, const policy_ast_t *ast, policy_node_op_t op,
     node->u.k.a = *index - a;
     node->u.k.b = ast->nkids == 2 ? *index - b : 0;
 
-    if (foldable && is_const(c, a) && (ast->nkids < 2 || is_const(c, b))) {
-        return fold(c, start, ast->place, index);
+    if (foldable && policy_is_const(c, a) && (ast->nkids < 2
+                                              || policy_is_const(c, b))) {
+        return policy_fold(c, start, ast->place, index);
     }
 
     return POLICY_OK;
@@ -321,7 +124,7 @@ compile_kids2(compiler_t *c, const policy_ast_t *ast, policy_node_op_t op,
 
 /* One side constant: compared in place. */
 static policy_status_t
-compile_eq(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
+compile_eq(policy_compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 {
     uint32_t          constant, other;
     policy_node_t    *node;
@@ -330,7 +133,7 @@ compile_eq(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 
     rc = compile_kids2(c, ast, NODE_EQ, ast->op == AST_NE, 1, index);
 
-    if (rc != POLICY_OK || is_const(c, *index)) {
+    if (rc != POLICY_OK || policy_is_const(c, *index)) {
         return rc;
     }
 
@@ -338,12 +141,12 @@ compile_eq(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
     constant = *index - node->u.k.b;
     other = node->u.k.a;
 
-    if (!is_const(c, constant)) {
+    if (!policy_is_const(c, constant)) {
         constant = *index - node->u.k.a;
         other = node->u.k.b;
     }
 
-    if (!is_const(c, constant)) {
+    if (!policy_is_const(c, constant)) {
         return POLICY_OK;
     }
 
@@ -364,7 +167,7 @@ compile_eq(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 
 
 static policy_status_t
-compile_in(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
+compile_in(policy_compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 {
     policy_node_t         *node;
     policy_status_t        rc;
@@ -378,7 +181,8 @@ compile_in(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
     node = &c->nodes[*index];
     value = &c->nodes[*index - node->u.k.b].u.value;
 
-    if (is_const(c, *index - node->u.k.b) && value->kind == POLICY_ENTITY) {
+    if (policy_is_const(c, *index - node->u.k.b)
+        && value->kind == POLICY_ENTITY) {
         node->op = NODE_IN_UID;
         node->u.k.p = value->u.p;
     }
@@ -388,7 +192,7 @@ compile_in(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 
 
 static policy_status_t
-use_attr(compiler_t *c, const policy_ast_t *object,
+use_attr(policy_compiler_t *c, const policy_ast_t *object,
     const policy_name_t *name)
 {
     return policy_set_note_use(c->set, object->op == AST_VAR
@@ -398,7 +202,7 @@ use_attr(compiler_t *c, const policy_ast_t *object,
 
 
 static policy_status_t
-make_step(compiler_t *c, policy_str_t text, uint32_t offset,
+make_step(policy_compiler_t *c, policy_str_t text, uint32_t offset,
     const policy_ast_t *object, policy_step_t *step)
 {
     const policy_name_t  *name;
@@ -417,7 +221,7 @@ make_step(compiler_t *c, policy_str_t text, uint32_t offset,
 
 /* variable.a.b.c as one node, other accesses one by one */
 static policy_status_t
-compile_attr(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
+compile_attr(policy_compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 {
     uint32_t             n, i, object;
     policy_step_t       *steps;
@@ -453,8 +257,9 @@ compile_attr(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
         return rc;
     }
 
-    node = emit(c, base->op == AST_VAR ? NODE_PATH : NODE_ATTR, ast->place,
-                index);
+    node = policy_emit(c, base->op == AST_VAR ? NODE_PATH : NODE_ATTR,
+                       ast->place,
+                       index);
     if (node == NULL) {
         return POLICY_NO_MEMORY;
     }
@@ -475,7 +280,7 @@ compile_attr(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 /* Compiles the object of "has" or an access without marking it as used
  * whole. */
 static policy_status_t
-compile_object(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
+compile_object(policy_compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 {
     policy_node_t  *node;
 
@@ -483,7 +288,7 @@ compile_object(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
         return compile(c, ast, index);
     }
 
-    node = emit(c, NODE_VAR, ast->place, index);
+    node = policy_emit(c, NODE_VAR, ast->place, index);
     if (node == NULL) {
         return POLICY_NO_MEMORY;
     }
@@ -495,7 +300,7 @@ compile_object(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 
 
 static policy_status_t
-compile_has(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
+compile_has(policy_compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 {
     uint32_t                  n, object;
     policy_step_t            *steps;
@@ -531,7 +336,7 @@ compile_has(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
         n++;
     }
 
-    node = emit(c, NODE_HAS, ast->place, index);
+    node = policy_emit(c, NODE_HAS, ast->place, index);
     if (node == NULL) {
         return POLICY_NO_MEMORY;
     }
@@ -545,7 +350,7 @@ compile_has(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 
 
 static policy_status_t
-compile_var(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
+compile_var(policy_compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 {
     policy_status_t  rc;
 
@@ -561,7 +366,7 @@ compile_var(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 
 
 static policy_status_t
-compile_if(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
+compile_if(policy_compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 {
     uint32_t              start, cond, *list;
     policy_node_t        *node;
@@ -576,7 +381,8 @@ compile_if(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
         return rc;
     }
 
-    if (is_const(c, cond) && c->nodes[cond].u.value.kind == POLICY_BOOL) {
+    if (policy_is_const(c, cond)
+        && c->nodes[cond].u.value.kind == POLICY_BOOL) {
         c->n = start;
         return compile(c, c->nodes[cond].u.value.u.i ? then : then->next,
                        index);
@@ -593,7 +399,7 @@ compile_if(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
         return rc;
     }
 
-    node = emit(c, NODE_IF, ast->place, index);
+    node = policy_emit(c, NODE_IF, ast->place, index);
     if (node == NULL) {
         return POLICY_NO_MEMORY;
     }
@@ -636,7 +442,7 @@ cmp_keys(const void *a, const void *b, void *data)
 
 /* fields: in their final order, values the kids' numbers */
 static policy_status_t
-make_shape(compiler_t *c, const policy_field_t *fields,
+make_shape(policy_compiler_t *c, const policy_field_t *fields,
     const uint32_t *kids, uint32_t n, policy_shape_t **shape)
 {
     uint32_t         i, *order, *slots;
@@ -681,7 +487,7 @@ make_shape(compiler_t *c, const policy_field_t *fields,
 
 
 static policy_status_t
-compile_record(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
+compile_record(policy_compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 {
     int                   constant;
     uint32_t              i, start, *list;
@@ -726,7 +532,7 @@ compile_record(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
         return rc;
     }
 
-    node = emit(c, NODE_RECORD, ast->place, index);
+    node = policy_emit(c, NODE_RECORD, ast->place, index);
     if (node == NULL) {
         return POLICY_NO_MEMORY;
     }
@@ -734,12 +540,12 @@ compile_record(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
     node->u.k.a = ast->nkids;
     node->u.k.p = shape;
 
-    return constant ? fold(c, start, ast->place, index) : POLICY_OK;
+    return constant ? policy_fold(c, start, ast->place, index) : POLICY_OK;
 }
 
 
 static policy_status_t
-compile_like(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
+compile_like(policy_compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 {
     uint32_t              start, a;
     policy_str_t         *pattern;
@@ -764,7 +570,7 @@ compile_like(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
     pattern->data = text->name;
     pattern->len = text->len;
 
-    node = emit(c, NODE_LIKE, ast->place, index);
+    node = policy_emit(c, NODE_LIKE, ast->place, index);
     if (node == NULL) {
         return POLICY_NO_MEMORY;
     }
@@ -772,12 +578,13 @@ compile_like(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
     node->u.k.a = *index - a;
     node->u.k.p = pattern;
 
-    return is_const(c, a) ? fold(c, start, ast->place, index) : POLICY_OK;
+    return policy_is_const(c, a) ? policy_fold(c, start, ast->place,
+                                               index) : POLICY_OK;
 }
 
 
 static policy_status_t
-compile_is(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
+compile_is(policy_compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 {
     policy_status_t  rc;
     policy_node_t   *node;
@@ -795,7 +602,7 @@ compile_is(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 
 
 static policy_status_t
-use_tag(compiler_t *c, const policy_ast_t *ast)
+use_tag(policy_compiler_t *c, const policy_ast_t *ast)
 {
     policy_variable_t      variable;
     const policy_name_t   *name;
@@ -817,7 +624,7 @@ use_tag(compiler_t *c, const policy_ast_t *ast)
 
 
 static policy_status_t
-compile_method(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
+compile_method(policy_compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 {
     policy_status_t  rc;
 
@@ -839,7 +646,7 @@ compile_method(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 
 
 static policy_status_t
-compile_leaf(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
+compile_leaf(policy_compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 {
     policy_value_t         value;
     const policy_uid_t    *uid;
@@ -874,13 +681,13 @@ compile_leaf(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
         break;
     }
 
-    return emit_const(c, value, ast->place, index);
+    return policy_emit_const(c, value, ast->place, index);
 }
 
 
 /* ORDER AST */
 static policy_status_t
-compile(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
+compile(policy_compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 {
     switch (ast->op) {
 
@@ -954,58 +761,13 @@ compile(compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 }
 
 
-static int
-has_list(const policy_node_t *node)
-{
-    return node->op == NODE_IF || node->op == NODE_SUM
-           || node->op == NODE_PRODUCT || node->op == NODE_SET
-           || node->op == NODE_CALL || node->op == NODE_AND
-           || node->op == NODE_OR;
-}
-
-
-/* Nodes and lists from temp to where they stay. */
-static policy_status_t
-finish(compiler_t *c, const policy_node_t **root)
-{
-    uint32_t        i, *list;
-    policy_node_t  *nodes;
-
-    nodes = policy_alloc_array(&c->set->main, c->n, sizeof(policy_node_t));
-    if (nodes == NULL) {
-        return POLICY_NO_MEMORY;
-    }
-
-    memcpy(nodes, c->nodes, c->n * sizeof(policy_node_t));
-
-    for (i = 0; i < c->n; i++) {
-        if (!has_list(&nodes[i])) {
-            continue;
-        }
-
-        list = policy_alloc_array(&c->set->main, nodes[i].u.k.a,
-                                  sizeof(uint32_t));
-        if (list == NULL) {
-            return POLICY_NO_MEMORY;
-        }
-
-        memcpy(list, nodes[i].u.k.p, nodes[i].u.k.a * sizeof(uint32_t));
-        nodes[i].u.k.p = list;
-    }
-
-    *root = &nodes[c->n - 1];
-
-    return POLICY_OK;
-}
-
-
 /* when a when b unless c: a && b && !c */
 policy_status_t
 policy_compile(policy_set_t *set, policy_cursor_t *cursor,
     const policy_ast_policy_t *ast, const policy_node_t **root)
 {
     uint32_t                  i, index, *list;
-    compiler_t                c;
+    policy_compiler_t                c;
     policy_node_t            *node;
     policy_status_t           rc;
     const policy_ast_cond_t  *cond;
@@ -1037,7 +799,7 @@ policy_compile(policy_set_t *set, policy_cursor_t *cursor,
 
         index = list[i];
 
-        node = emit(&c, NODE_NOT, cond->offset, &list[i]);
+        node = policy_emit(&c, NODE_NOT, cond->offset, &list[i]);
         if (node == NULL) {
             return POLICY_NO_MEMORY;
         }
@@ -1046,7 +808,7 @@ policy_compile(policy_set_t *set, policy_cursor_t *cursor,
     }
 
     if (ast->nconds > 1) {
-        node = emit(&c, NODE_AND, ast->conds->offset, &index);
+        node = policy_emit(&c, NODE_AND, ast->conds->offset, &index);
         if (node == NULL) {
             return POLICY_NO_MEMORY;
         }
@@ -1059,5 +821,5 @@ policy_compile(policy_set_t *set, policy_cursor_t *cursor,
         node->u.k.p = list;
     }
 
-    return finish(&c, root);
+    return policy_emit_finish(&c, root);
 }

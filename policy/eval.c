@@ -4,8 +4,6 @@
 #include "ext.h"
 
 
-#define MASK(kind)  ((uint16_t) (1u << (kind)))
-
 #define MASK_ORDERED  (MASK(POLICY_LONG) | MASK(POLICY_DATETIME)             \
                        | MASK(POLICY_DURATION))
 #define MASK_OBJECT   (MASK(POLICY_RECORD) | MASK(POLICY_ENTITY))
@@ -18,8 +16,9 @@ kid(const policy_node_t *node, uint32_t distance)
 }
 
 
-static int
-fail(policy_eval_t *e, const policy_node_t *node, policy_error_kind_t kind)
+int
+policy_eval_fail(policy_eval_t *e, const policy_node_t *node,
+    policy_error_kind_t kind)
 {
     memset(&e->error, 0, sizeof(e->error));
     e->error.kind = kind;
@@ -30,11 +29,11 @@ fail(policy_eval_t *e, const policy_node_t *node, policy_error_kind_t kind)
 }
 
 
-static int
-fail_type(policy_eval_t *e, const policy_node_t *node, uint16_t want,
-    unsigned got)
+int
+policy_eval_fail_type(policy_eval_t *e, const policy_node_t *node,
+    uint16_t want, unsigned got)
 {
-    fail(e, node, POLICY_ERROR_TYPE);
+    policy_eval_fail(e, node, POLICY_ERROR_TYPE);
     e->error.want = want;
     e->error.got = (uint8_t) got;
 
@@ -42,8 +41,8 @@ fail_type(policy_eval_t *e, const policy_node_t *node, uint16_t want,
 }
 
 
-static int
-fail_limit(policy_eval_t *e, const char *limit)
+int
+policy_eval_limit(policy_eval_t *e, const char *limit)
 {
     e->limit = limit;
 
@@ -51,268 +50,10 @@ fail_limit(policy_eval_t *e, const char *limit)
 }
 
 
-static const char  out_of_scratch[] = "scratch memory";
-static const char  out_of_work[] = "work budget";
-static const char  out_of_depth[] = "nesting of values";
-static const char  out_of_ancestors[] = "ancestors";
-
-
-/* The actor that a uid value stands for, or NULL. */
-static const policy_actor_t *
-actor_of(const policy_eval_t *e, const policy_uid_t *uid)
-{
-    int  i;
-
-    for (i = 0; i < 3; i++) {
-        if (e->actors[i].uid == uid) {
-            return &e->actors[i];
-        }
-    }
-
-    return NULL;
-}
-
-
-static const policy_entity_t *
-find_entity(const policy_eval_t *e, const policy_uid_t *uid)
-{
-    size_t                  i;
-    const policy_entity_t  *entity;
-
-    for (i = 0; i < e->nstores; i++) {
-        entity = policy_store_find(e->stores[i], uid);
-        if (entity != NULL) {
-            return entity;
-        }
-    }
-
-    return NULL;
-}
-
-
-static const policy_entity_t *
-entity_of(const policy_eval_t *e, const policy_uid_t *uid)
-{
-    const policy_actor_t  *actor;
-
-    actor = actor_of(e, uid);
-
-    return actor != NULL ? actor->entity : find_entity(e, uid);
-}
-
-
-/* Appends the ancestors other stores know, until none is new. */
-static int
-gather(policy_eval_t *e, const policy_entity_t *entity,
-    policy_actor_t *actor)
-{
-    size_t                  n, size, i, k, done;
-    policy_ancestor_t      *list, *more;
-    const policy_entity_t  *next;
-
-    n = entity->nancestors;
-    size = 2 * n + 16;
-
-    list = policy_alloc_array(e->arena, size, sizeof(policy_ancestor_t));
-    if (list == NULL) {
-        return fail_limit(e, out_of_scratch);
-    }
-
-    memcpy(list, entity->ancestors, n * sizeof(policy_ancestor_t));
-
-    for (done = 0; done < n; done++) {
-        next = entity_of(e, list[done].uid);
-
-        if (next == NULL) {
-            continue;
-        }
-
-        if (n + next->nancestors > size) {
-            size = 2 * (n + next->nancestors);
-
-            if (n + next->nancestors > POLICY_MAX_ANCESTORS) {
-                return fail_limit(e, out_of_ancestors);
-            }
-
-            more = policy_alloc_array(e->arena, size,
-                                      sizeof(policy_ancestor_t));
-            if (more == NULL) {
-                return fail_limit(e, out_of_scratch);
-            }
-
-            memcpy(more, list, n * sizeof(policy_ancestor_t));
-            list = more;
-        }
-
-        for (i = 0; i < next->nancestors; i++) {
-            for (k = 0; k < n; k++) {
-                if (list[k].hash == next->ancestors[i].hash
-                    && policy_uid_same(list[k].uid, next->ancestors[i].uid))
-                {
-                    break;
-                }
-            }
-
-            e->work -= (int64_t) k;
-
-            if (e->work < 0) {
-                return fail_limit(e, out_of_work);
-            }
-
-            if (k == n) {
-                list[n++] = next->ancestors[i];
-            }
-        }
-    }
-
-    actor->ancestors = list;
-    actor->nancestors = (uint32_t) policy_ancestors_order(list, n);
-
-    return 0;
-}
-
-
-int
-policy_actor_resolve(policy_eval_t *e, const policy_uid_t *uid,
-    policy_actor_t *actor)
-{
-    uint32_t                i;
-    const policy_entity_t  *entity, *open;
-
-    entity = find_entity(e, uid);
-
-    actor->uid = uid;
-    actor->ancestors = NULL;
-    actor->nancestors = 0;
-    actor->entity = entity;
-
-    if (entity == NULL) {
-        return 0;
-    }
-
-    actor->ancestors = entity->ancestors;
-    actor->nancestors = entity->nancestors;
-
-    if (e->nstores < 2) {
-        return 0;
-    }
-
-    for (i = 0; i < entity->nopen; i++) {
-        open = entity_of(e, entity->open[i]);
-
-        if (open != NULL && open->nancestors != 0) {
-            return gather(e, entity, actor);
-        }
-    }
-
-    return 0;
-}
-
-
-/* x in y, both entities */
-static int
-entity_in(policy_eval_t *e, const policy_uid_t *x, const policy_uid_t *y)
-{
-    policy_actor_t         other;
-    const policy_actor_t  *actor;
-
-    if (policy_uid_same(x, y)) {
-        return 1;
-    }
-
-    actor = actor_of(e, x);
-
-    if (actor == NULL) {
-        if (policy_actor_resolve(e, x, &other) != 0) {
-            return -1;
-        }
-
-        actor = &other;
-    }
-
-    return policy_ancestors_have(actor->ancestors, actor->nancestors, y);
-}
-
-
-static int
-entity_in_set(policy_eval_t *e, const policy_uid_t *x,
-    const policy_value_t *set)
-{
-    uint32_t               i;
-    policy_actor_t         other;
-    const policy_actor_t  *actor;
-    const policy_value_t  *items;
-
-    items = set->u.p;
-    actor = actor_of(e, x);
-
-    if (actor == NULL) {
-        if (policy_actor_resolve(e, x, &other) != 0) {
-            return -1;
-        }
-
-        actor = &other;
-    }
-
-    for (i = 0; i < set->len; i++) {
-        if (--e->work < 0) {
-            return fail_limit(e, out_of_work);
-        }
-
-        if (policy_actor_in(actor, items[i].u.p)) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-/* y: an entity, or a set of entities only */
-static int
-value_in(policy_eval_t *e, const policy_node_t *node,
-    const policy_value_t *x, const policy_value_t *y)
-{
-    unsigned               got;
-    const policy_value_t  *items;
-
-    if (x->kind != POLICY_ENTITY) {
-        return fail_type(e, node, MASK(POLICY_ENTITY), x->kind);
-    }
-
-    if (y->kind == POLICY_ENTITY) {
-        return entity_in(e, x->u.p, y->u.p);
-    }
-
-    if (y->kind != POLICY_SET) {
-        return fail_type(e, node, MASK(POLICY_ENTITY) | MASK(POLICY_SET),
-                         y->kind);
-    }
-
-    if (y->len == 0) {
-        return 0;
-    }
-
-    /* a set is ordered by kind: its ends tell whether it is mixed */
-
-    items = y->u.p;
-
-    if (items[0].kind != POLICY_ENTITY
-        || items[y->len - 1].kind != POLICY_ENTITY)
-    {
-        got = items[0].kind != POLICY_ENTITY ? items[0].kind
-                                             : items[y->len - 1].kind;
-        return fail_type(e, node, MASK(POLICY_ENTITY), got);
-    }
-
-    return entity_in_set(e, x->u.p, y);
-}
-
-
 /* One step of a path: 1 found, 0 missing, -1 type error. */
 static int
-step(policy_eval_t *e, const policy_value_t *object,
-    const policy_name_t *name, const policy_value_t **found)
+step(policy_eval_t *e, const policy_value_t *object, const policy_name_t *name,
+    const policy_value_t **found)
 {
     const policy_entity_t  *entity;
 
@@ -325,7 +66,7 @@ step(policy_eval_t *e, const policy_value_t *object,
         return -1;
     }
 
-    entity = entity_of(e, object->u.p);
+    entity = policy_eval_entity(e, object->u.p);
     *found = entity == NULL
              ? NULL : policy_field_find(entity->attrs, entity->nattrs, name);
 
@@ -340,7 +81,7 @@ fail_attr(policy_eval_t *e, const policy_node_t *node,
     policy_error_kind_t  kind;
 
     if ((MASK(object->kind) & MASK_OBJECT) == 0) {
-        fail_type(e, node, MASK_OBJECT, object->kind);
+        policy_eval_fail_type(e, node, MASK_OBJECT, object->kind);
         e->error.line = s->place.line;
         e->error.column = s->place.column;
         return -1;
@@ -348,11 +89,13 @@ fail_attr(policy_eval_t *e, const policy_node_t *node,
 
     kind = POLICY_ERROR_ATTR;
 
-    if (object->kind == POLICY_ENTITY && entity_of(e, object->u.p) == NULL) {
+    if (object->kind == POLICY_ENTITY
+        && policy_eval_entity(e, object->u.p) == NULL)
+    {
         kind = POLICY_ERROR_ENTITY;
     }
 
-    fail(e, node, kind);
+    policy_eval_fail(e, node, kind);
     e->error.line = s->place.line;
     e->error.column = s->place.column;
     e->error.got = object->kind;
@@ -439,7 +182,7 @@ eval_if(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
 static int
 fail_overflow(policy_eval_t *e, const policy_node_t *node, const char *op)
 {
-    fail(e, node, POLICY_ERROR_OVERFLOW);
+    policy_eval_fail(e, node, POLICY_ERROR_OVERFLOW);
     e->error.name.data = op;
     e->error.name.len = 1;
 
@@ -470,8 +213,9 @@ eval_sum(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
         }
 
         if (sum.kind != POLICY_LONG || v.kind != POLICY_LONG) {
-            return fail_type(e, node, MASK(POLICY_LONG),
-                             sum.kind != POLICY_LONG ? sum.kind : v.kind);
+            return policy_eval_fail_type(e, node, MASK(POLICY_LONG),
+                                         sum.kind != POLICY_LONG
+                                         ? sum.kind : v.kind);
         }
 
         overflow = minus ? __builtin_sub_overflow(sum.u.i, v.u.i, &n)
@@ -511,9 +255,9 @@ eval_product(policy_eval_t *e, const policy_node_t *node,
         }
 
         if (product.kind != POLICY_LONG || v.kind != POLICY_LONG) {
-            return fail_type(e, node, MASK(POLICY_LONG),
-                             product.kind != POLICY_LONG ? product.kind
-                                                         : v.kind);
+            return policy_eval_fail_type(e, node, MASK(POLICY_LONG),
+                                         product.kind != POLICY_LONG
+                                         ? product.kind : v.kind);
         }
 
         if (__builtin_mul_overflow(product.u.i, v.u.i, &n)) {
@@ -539,7 +283,7 @@ eval_neg(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
     }
 
     if (v.kind != POLICY_LONG) {
-        return fail_type(e, node, MASK(POLICY_LONG), v.kind);
+        return policy_eval_fail_type(e, node, MASK(POLICY_LONG), v.kind);
     }
 
     if (v.u.i == INT64_MIN) {
@@ -564,7 +308,7 @@ eval_list(policy_eval_t *e, const policy_node_t *node)
 
     list = policy_alloc_array(e->arena, node->u.k.a, sizeof(policy_value_t));
     if (list == NULL) {
-        fail_limit(e, out_of_scratch);
+        policy_eval_limit(e, LIMIT_SCRATCH);
         return NULL;
     }
 
@@ -589,7 +333,7 @@ eval_set(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
     }
 
     if (policy_set_make(list, node->u.k.a, &e->work, value) != POLICY_OK) {
-        return fail_limit(e, e->work < 0 ? out_of_work : out_of_depth);
+        return policy_eval_limit(e, e->work < 0 ? LIMIT_WORK : LIMIT_DEPTH);
     }
 
     return 0;
@@ -597,8 +341,7 @@ eval_set(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
 
 
 static int
-eval_record(policy_eval_t *e, const policy_node_t *node,
-    policy_value_t *value)
+eval_record(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
 {
     uint32_t               i, n;
     unsigned               depth;
@@ -611,7 +354,7 @@ eval_record(policy_eval_t *e, const policy_node_t *node,
 
     fields = policy_alloc_array(e->arena, n, sizeof(policy_field_t));
     if (fields == NULL) {
-        return fail_limit(e, out_of_scratch);
+        return policy_eval_limit(e, LIMIT_SCRATCH);
     }
 
     for (i = 0; i < n; i++) {
@@ -628,7 +371,7 @@ eval_record(policy_eval_t *e, const policy_node_t *node,
     }
 
     if (depth >= POLICY_MAX_DEPTH) {
-        return fail_limit(e, out_of_depth);
+        return policy_eval_limit(e, LIMIT_DEPTH);
     }
 
     *value = policy_value_make_many(POLICY_RECORD, fields, n, depth + 1);
@@ -648,13 +391,13 @@ eval_call(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
         return -1;
     }
 
-    fail(e, node, POLICY_ERROR_EXTENSION);
+    policy_eval_fail(e, node, POLICY_ERROR_EXTENSION);
 
     rc = policy_ext_call(node->x, args, node->u.k.a, e->arena, value,
                          &e->error);
 
     if (rc == POLICY_LIMIT || rc == POLICY_NO_MEMORY) {
-        return fail_limit(e, out_of_scratch);
+        return policy_eval_limit(e, LIMIT_SCRATCH);
     }
 
     return rc == POLICY_OK ? 0 : -1;
@@ -677,16 +420,18 @@ eval_tag(policy_eval_t *e, const policy_node_t *node, policy_value_t *object,
     }
 
     if (object->kind != POLICY_ENTITY) {
-        return fail_type(e, node, MASK(POLICY_ENTITY), object->kind);
+        return policy_eval_fail_type(e, node, MASK(POLICY_ENTITY),
+                                     object->kind);
     }
 
     if (key.kind != POLICY_STRING) {
-        return fail_type(e, node, MASK(POLICY_STRING), key.kind);
+        return policy_eval_fail_type(e, node, MASK(POLICY_STRING), key.kind);
     }
 
-    entity = entity_of(e, object->u.p);
+    entity = policy_eval_entity(e, object->u.p);
 
-    fail(e, node, entity == NULL ? POLICY_ERROR_ENTITY : POLICY_ERROR_TAG);
+    policy_eval_fail(e, node, entity == NULL ? POLICY_ERROR_ENTITY
+                     : POLICY_ERROR_TAG);
     e->error.uid = object->u.p;
     e->error.name = policy_value_text(&key);
 
@@ -764,7 +509,7 @@ eval_eq(policy_eval_t *e, const policy_node_t *node, const policy_value_t *b)
     equal = policy_value_equal(&v, b, &e->work);
 
     if (e->work < 0) {
-        return fail_limit(e, out_of_work);
+        return policy_eval_limit(e, LIMIT_WORK);
     }
 
     return equal != node->x;
@@ -784,11 +529,11 @@ eval_less(policy_eval_t *e, const policy_node_t *node)
     }
 
     if ((MASK(a.kind) & MASK_ORDERED) == 0) {
-        return fail_type(e, node, MASK_ORDERED, a.kind);
+        return policy_eval_fail_type(e, node, MASK_ORDERED, a.kind);
     }
 
     if (a.kind != b.kind) {
-        return fail_type(e, node, MASK(a.kind), b.kind);
+        return policy_eval_fail_type(e, node, MASK(a.kind), b.kind);
     }
 
     x = a.u.i;
@@ -822,7 +567,7 @@ eval_in(policy_eval_t *e, const policy_node_t *node)
         return -1;
     }
 
-    return value_in(e, node, &x, &y);
+    return policy_eval_in(e, node, &x, &y);
 }
 
 
@@ -836,10 +581,10 @@ eval_in_uid(policy_eval_t *e, const policy_node_t *node)
     }
 
     if (x.kind != POLICY_ENTITY) {
-        return fail_type(e, node, MASK(POLICY_ENTITY), x.kind);
+        return policy_eval_fail_type(e, node, MASK(POLICY_ENTITY), x.kind);
     }
 
-    return entity_in(e, x.u.p, node->u.k.p);
+    return policy_eval_entity_in(e, x.u.p, node->u.k.p);
 }
 
 
@@ -887,13 +632,13 @@ eval_like(policy_eval_t *e, const policy_node_t *node)
     }
 
     if (v.kind != POLICY_STRING) {
-        return fail_type(e, node, MASK(POLICY_STRING), v.kind);
+        return policy_eval_fail_type(e, node, MASK(POLICY_STRING), v.kind);
     }
 
     rc = policy_like(policy_value_text(&v),
                      *(const policy_str_t *) node->u.k.p, &e->work);
 
-    return e->work < 0 ? fail_limit(e, out_of_work) : rc;
+    return e->work < 0 ? policy_eval_limit(e, LIMIT_WORK) : rc;
 }
 
 
@@ -909,7 +654,7 @@ eval_is(policy_eval_t *e, const policy_node_t *node)
     }
 
     if (x.kind != POLICY_ENTITY) {
-        return fail_type(e, node, MASK(POLICY_ENTITY), x.kind);
+        return policy_eval_fail_type(e, node, MASK(POLICY_ENTITY), x.kind);
     }
 
     uid = x.u.p;
@@ -929,51 +674,7 @@ eval_is(policy_eval_t *e, const policy_node_t *node)
         return -1;
     }
 
-    return value_in(e, node, &x, &y);
-}
-
-
-static int
-contains_all(policy_eval_t *e, const policy_value_t *a,
-    const policy_value_t *b)
-{
-    uint32_t               i;
-    const policy_value_t  *items;
-
-    items = b->u.p;
-
-    for (i = 0; i < b->len && e->work >= 0; i++) {
-        if (!policy_set_has(a, &items[i], &e->work)) {
-            return 0;
-        }
-    }
-
-    return 1;
-}
-
-
-static int
-contains_any(policy_eval_t *e, const policy_value_t *a,
-    const policy_value_t *b)
-{
-    uint32_t               i;
-    const policy_value_t  *items, *swap;
-
-    if (a->len < b->len) {
-        swap = a;
-        a = b;
-        b = swap;
-    }
-
-    items = b->u.p;
-
-    for (i = 0; i < b->len && e->work >= 0; i++) {
-        if (policy_set_has(a, &items[i], &e->work)) {
-            return 1;
-        }
-    }
-
-    return 0;
+    return policy_eval_in(e, node, &x, &y);
 }
 
 
@@ -990,18 +691,18 @@ eval_contains(policy_eval_t *e, const policy_node_t *node)
     }
 
     if (a.kind != POLICY_SET) {
-        return fail_type(e, node, MASK(POLICY_SET), a.kind);
+        return policy_eval_fail_type(e, node, MASK(POLICY_SET), a.kind);
     }
 
     if (node->op != NODE_CONTAINS && b.kind != POLICY_SET) {
-        return fail_type(e, node, MASK(POLICY_SET), b.kind);
+        return policy_eval_fail_type(e, node, MASK(POLICY_SET), b.kind);
     }
 
     rc = node->op == NODE_CONTAINS ? policy_set_has(&a, &b, &e->work)
-       : node->op == NODE_CONTAINS_ALL ? contains_all(e, &a, &b)
-       : contains_any(e, &a, &b);
+       : node->op == NODE_CONTAINS_ALL ? policy_set_has_all(&a, &b, &e->work)
+       : policy_set_has_any(&a, &b, &e->work);
 
-    return e->work < 0 ? fail_limit(e, out_of_work) : rc;
+    return e->work < 0 ? policy_eval_limit(e, LIMIT_WORK) : rc;
 }
 
 
@@ -1015,7 +716,7 @@ eval_is_empty(policy_eval_t *e, const policy_node_t *node)
     }
 
     if (v.kind != POLICY_SET) {
-        return fail_type(e, node, MASK(POLICY_SET), v.kind);
+        return policy_eval_fail_type(e, node, MASK(POLICY_SET), v.kind);
     }
 
     return v.len == 0;
@@ -1094,8 +795,7 @@ eval_test(policy_eval_t *e, const policy_node_t *node)
 
 
 int
-policy_eval(policy_eval_t *e, const policy_node_t *node,
-    policy_value_t *value)
+policy_eval(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
 {
     int  rc;
 
@@ -1161,7 +861,7 @@ policy_eval_bool(policy_eval_t *e, const policy_node_t *node)
     }
 
     if (v.kind != POLICY_BOOL) {
-        return fail_type(e, node, MASK(POLICY_BOOL), v.kind);
+        return policy_eval_fail_type(e, node, MASK(POLICY_BOOL), v.kind);
     }
 
     return v.u.i != 0;

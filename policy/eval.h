@@ -120,6 +120,30 @@ policy_actor_in(const policy_actor_t *actor, const policy_uid_t *uid)
 }
 
 
+#define MASK(kind)  ((uint16_t) (1u << (kind)))
+
+/* Each returns -1, having set error or limit. */
+int policy_eval_fail(policy_eval_t *e, const policy_node_t *node,
+    policy_error_kind_t kind);
+int policy_eval_fail_type(policy_eval_t *e, const policy_node_t *node,
+    uint16_t want, unsigned got);
+int policy_eval_limit(policy_eval_t *e, const char *limit);
+
+#define LIMIT_SCRATCH    "scratch memory"
+#define LIMIT_WORK       "work budget"
+#define LIMIT_DEPTH      "nesting of values"
+#define LIMIT_ANCESTORS  "ancestors"
+
+/* The entity in the first store that has it, or NULL. */
+const policy_entity_t *policy_eval_entity(const policy_eval_t *e,
+    const policy_uid_t *uid);
+
+/* x in y: entities; any x and y, with Cedar's type errors */
+int policy_eval_entity_in(policy_eval_t *e, const policy_uid_t *x,
+    const policy_uid_t *y);
+int policy_eval_in(policy_eval_t *e, const policy_node_t *node,
+    const policy_value_t *x, const policy_value_t *y);
+
 /* POLICY_WILDCARD bytes match any run.  *work as in policy_value_cmp(). */
 int policy_like(policy_str_t s, policy_str_t pattern, int64_t *work);
 

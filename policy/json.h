@@ -18,8 +18,7 @@ enum {
     JSON_NUMBER,
     JSON_EXPR,
     JSON_UID,
-    JSON_EXTN,
-    JSON_DUPLICATE
+    JSON_EXTN
 };
 
 typedef struct {
@@ -51,6 +50,13 @@ int policy_json_peek(policy_json_t *json);
 /* Takes c, skipping space before it. */
 policy_status_t policy_json_expect(policy_json_t *json, char c);
 
+policy_status_t policy_json_no_memory(policy_json_t *json);
+
+/* A long, or JSON_NUMBER. */
+policy_status_t policy_json_number(policy_json_t *json,
+    policy_value_t *value);
+policy_status_t policy_json_word(policy_json_t *json, const char *word,
+    policy_value_t v, policy_value_t *value);
 policy_status_t policy_json_string(policy_json_t *json, policy_str_t *s);
 
 /* Any value, escapes resolved; may hold the kinds above. */

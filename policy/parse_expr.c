@@ -12,11 +12,6 @@
 
 static const policy_str_t  no_name = { "", 0 };
 
-/* ORDER VARIABLES: policy_variable_t */
-static const char *const  variables[] = {
-    "principal", "action", "resource", "context"
-};
-
 /* ORDER METHODS: policy_method_t; nargs without the object */
 static const struct {
     policy_str_t  name;
@@ -32,80 +27,6 @@ static const struct {
 
 typedef policy_status_t (*parse_pt)(policy_parser_t *parser,
     policy_ast_t **ast);
-
-
-static policy_status_t
-new_node(policy_parser_t *parser, policy_ast_op_t op, uint32_t offset,
-    policy_ast_t **ast)
-{
-    policy_ast_t  *node;
-
-    node = policy_alloc(parser->arena, sizeof(policy_ast_t));
-    if (node == NULL) {
-        return policy_parser_no_memory(parser);
-    }
-
-    memset(node, 0, sizeof(policy_ast_t));
-    node->op = (uint8_t) op;
-    node->depth = 1;
-    node->offset = offset;
-    node->place = offset;
-    node->end = parser->last;
-
-    *ast = node;
-
-    return POLICY_OK;
-}
-
-
-/* Closes a node: kids as a list, the depth limit, the end of its text. */
-static policy_status_t
-close_node(policy_parser_t *parser, policy_ast_t *node)
-{
-    unsigned       depth;
-    policy_ast_t  *kid;
-
-    depth = 0;
-    node->nkids = 0;
-
-    for (kid = node->kids; kid != NULL; kid = kid->next) {
-        node->nkids++;
-
-        if (kid->depth > depth) {
-            depth = kid->depth;
-        }
-    }
-
-    if (depth >= POLICY_MAX_DEPTH) {
-        return policy_parser_fail(parser, POLICY_LIMIT, node->place,
-                                  "expression is too deep", no_name);
-    }
-
-    node->depth = (uint16_t) (depth + 1);
-    node->end = parser->last;
-
-    return POLICY_OK;
-}
-
-
-static policy_status_t
-wrap(policy_parser_t *parser, policy_ast_op_t op, uint32_t place,
-    policy_ast_t **ast)
-{
-    policy_ast_t     *node;
-    policy_status_t   rc;
-
-    rc = new_node(parser, op, (*ast)->offset, &node);
-    if (rc != POLICY_OK) {
-        return rc;
-    }
-
-    node->place = place;
-    node->kids = *ast;
-    *ast = node;
-
-    return close_node(parser, node);
-}
 
 
 /* one { op one }, as one node; minus_op marks operands to subtract */
@@ -129,7 +50,7 @@ parse_chain(policy_parser_t *parser, policy_ast_op_t op,
         return POLICY_OK;
     }
 
-    rc = new_node(parser, op, (*ast)->offset, &node);
+    rc = policy_parse_node(parser, op, (*ast)->offset, &node);
     if (rc != POLICY_OK) {
         return rc;
     }
@@ -153,442 +74,7 @@ parse_chain(policy_parser_t *parser, policy_ast_op_t op,
 
     *ast = node;
 
-    return close_node(parser, node);
-}
-
-
-/* [ expr { "," expr } [","] ] close */
-static policy_status_t
-parse_list(policy_parser_t *parser, policy_token_kind_t close,
-    policy_ast_t **last)
-{
-    policy_ast_t     *kid;
-    policy_status_t   rc;
-
-    while (parser->token.kind != close) {
-        rc = policy_parse_expr(parser, &kid);
-        if (rc != POLICY_OK) {
-            return rc;
-        }
-
-        *last = kid;
-        last = &kid->next;
-
-        if (parser->token.kind == close) {
-            break;
-        }
-
-        if (parser->token.kind != TOKEN_COMMA) {
-            return policy_parser_refuse(parser, close == TOKEN_RPAREN
-                                        ? "\",\" or \")\""
-                                        : "\",\" or \"]\"");
-        }
-
-        rc = policy_parser_advance(parser);
-        if (rc != POLICY_OK) {
-            return rc;
-        }
-    }
-
-    return policy_parser_advance(parser);
-}
-
-
-/* key := IDENT | STRING */
-static policy_status_t
-parse_key(policy_parser_t *parser, policy_str_t *key)
-{
-    policy_status_t  rc;
-
-    if (parser->token.kind == TOKEN_STRING) {
-        rc = policy_lex_string(&parser->lex, &parser->token, parser->arena,
-                               key);
-        return rc == POLICY_OK ? policy_parser_advance(parser) : rc;
-    }
-
-    if (parser->token.kind != TOKEN_IDENT) {
-        return policy_parser_refuse(parser, "a name or a string");
-    }
-
-    if (policy_is_reserved(parser->token.text)) {
-        return policy_parser_fail(parser, POLICY_SYNTAX,
-                                  parser->token.offset,
-                                  "`%S` is a reserved word",
-                                  parser->token.text);
-    }
-
-    *key = parser->token.text;
-
-    return policy_parser_advance(parser);
-}
-
-
-static policy_status_t
-check_keys(policy_parser_t *parser, policy_ast_t *record)
-{
-    size_t           i, n;
-    policy_ast_t    *field;
-    policy_field_t  *fields;
-
-    fields = policy_alloc_array(parser->arena, record->nkids,
-                                sizeof(policy_field_t));
-    if (fields == NULL) {
-        return policy_parser_no_memory(parser);
-    }
-
-    i = 0;
-
-    for (field = record->kids; field != NULL; field = field->next) {
-        fields[i].name = policy_name(field->u.text);
-        fields[i++].value = policy_long(field->offset);
-    }
-
-    n = record->nkids;
-    i = policy_fields_order(fields, n);
-
-    if (i == n) {
-        return POLICY_OK;
-    }
-
-    return policy_parser_fail(parser, POLICY_DUPLICATE,
-                              (uint32_t) (fields[i].value.u.i
-                                          > fields[i - 1].value.u.i
-                                          ? fields[i].value.u.i
-                                          : fields[i - 1].value.u.i),
-                              "key `%S` is repeated",
-                              (policy_str_t) { fields[i].name.name,
-                                               fields[i].name.len });
-}
-
-
-/* "{" [ key ":" expr { "," key ":" expr } [","] ] "}" */
-static policy_status_t
-parse_record(policy_parser_t *parser, policy_ast_t **ast)
-{
-    policy_ast_t     *node, *field, **last;
-    policy_status_t   rc;
-
-    rc = new_node(parser, AST_RECORD, parser->token.offset, &node);
-    if (rc == POLICY_OK) {
-        rc = policy_parser_advance(parser);
-    }
-
-    if (rc != POLICY_OK) {
-        return rc;
-    }
-
-    last = &node->kids;
-
-    while (parser->token.kind != TOKEN_RBRACE) {
-        if ((rc = new_node(parser, AST_FIELD, parser->token.offset, &field))
-            != POLICY_OK
-            || (rc = parse_key(parser, &field->u.text)) != POLICY_OK
-            || (rc = policy_parser_expect(parser, TOKEN_COLON)) != POLICY_OK
-            || (rc = policy_parse_expr(parser, &field->kids)) != POLICY_OK
-            || (rc = close_node(parser, field)) != POLICY_OK)
-        {
-            return rc;
-        }
-
-        *last = field;
-        last = &field->next;
-
-        if (parser->token.kind == TOKEN_RBRACE) {
-            break;
-        }
-
-        if (parser->token.kind != TOKEN_COMMA) {
-            return policy_parser_refuse(parser, "\",\" or \"}\"");
-        }
-
-        rc = policy_parser_advance(parser);
-        if (rc != POLICY_OK) {
-            return rc;
-        }
-    }
-
-    rc = policy_parser_advance(parser);
-    if (rc == POLICY_OK) {
-        rc = close_node(parser, node);
-    }
-
-    *ast = node;
-
-    return rc == POLICY_OK ? check_keys(parser, node) : rc;
-}
-
-
-/* minus: the magnitude may reach 2^63 */
-static policy_status_t
-parse_int(policy_parser_t *parser, int minus, policy_ast_t **ast)
-{
-    size_t                 i;
-    int64_t                n;
-    policy_status_t        rc;
-    const policy_token_t  *t;
-
-    t = &parser->token;
-    n = 0;
-
-    /* counted downwards: the minimum has no positive counterpart */
-
-    for (i = 0; i < t->text.len; i++) {
-        if (__builtin_mul_overflow(n, 10, &n)
-            || __builtin_sub_overflow(n, t->text.data[i] - '0', &n))
-        {
-            break;
-        }
-    }
-
-    if (i < t->text.len
-        || (!minus && __builtin_sub_overflow(0, n, &n)))
-    {
-        return policy_parser_fail(parser, POLICY_INVALID, t->offset,
-                                  "integer `%S` is too large", t->text);
-    }
-
-    rc = new_node(parser, AST_LONG, t->offset, ast);
-    if (rc == POLICY_OK) {
-        (*ast)->u.i = n;
-        rc = policy_parser_advance(parser);
-    }
-
-    if (rc == POLICY_OK) {
-        (*ast)->end = parser->last;
-    }
-
-    return rc;
-}
-
-
-static policy_status_t
-parse_string(policy_parser_t *parser, policy_ast_t **ast)
-{
-    policy_status_t  rc;
-
-    rc = new_node(parser, AST_STRING, parser->token.offset, ast);
-    if (rc == POLICY_OK) {
-        rc = policy_lex_string(&parser->lex, &parser->token, parser->arena,
-                               &(*ast)->u.text);
-    }
-
-    if (rc == POLICY_OK) {
-        rc = policy_parser_advance(parser);
-    }
-
-    if (rc == POLICY_OK) {
-        (*ast)->end = parser->last;
-    }
-
-    return rc;
-}
-
-
-/* FUNCTION "(" expr,* ")", the parenthesis being current */
-static policy_status_t
-parse_call(policy_parser_t *parser, policy_str_t name, uint32_t offset,
-    policy_ast_t **ast)
-{
-    uint8_t              id;
-    policy_status_t      rc;
-    const policy_ext_t  *ext;
-
-    ext = policy_ext_find(name, &id);
-
-    if (ext == NULL || ext->method) {
-        return policy_parser_fail(parser, POLICY_INVALID, offset,
-                                  ext == NULL
-                                  ? "unknown function `%S`"
-                                  : "`%S` is a method, not a function",
-                                  name);
-    }
-
-    rc = new_node(parser, AST_CALL, offset, ast);
-    if (rc == POLICY_OK) {
-        (*ast)->id = id;
-        rc = policy_parser_advance(parser);
-    }
-
-    if (rc == POLICY_OK) {
-        rc = parse_list(parser, TOKEN_RPAREN, &(*ast)->kids);
-    }
-
-    return rc == POLICY_OK ? close_node(parser, *ast) : rc;
-}
-
-
-/* uid | FUNCTION "(" expr,* ")" | variable */
-static policy_status_t
-parse_name(policy_parser_t *parser, policy_ast_t **ast)
-{
-    int              is_uid;
-    uint8_t          i;
-    uint32_t         offset;
-    policy_str_t     path;
-    policy_uid_t     uid;
-    policy_status_t  rc;
-
-    offset = parser->token.offset;
-
-    rc = policy_parse_path(parser, &path, &uid, &is_uid);
-    if (rc != POLICY_OK) {
-        return rc;
-    }
-
-    if (is_uid) {
-        rc = new_node(parser, AST_UID, offset, ast);
-        if (rc != POLICY_OK) {
-            return rc;
-        }
-
-        (*ast)->u.uid = policy_alloc(parser->arena, sizeof(policy_uid_t));
-        if ((*ast)->u.uid == NULL) {
-            return policy_parser_no_memory(parser);
-        }
-
-        *(*ast)->u.uid = uid;
-        return POLICY_OK;
-    }
-
-    for (i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
-        if (path.len != strlen(variables[i])
-            || memcmp(path.data, variables[i], path.len) != 0)
-        {
-            continue;
-        }
-
-        if (parser->token.kind == TOKEN_LPAREN) {
-            return policy_parser_fail(parser, POLICY_INVALID, offset,
-                                      "`%S` is no function", path);
-        }
-
-        rc = new_node(parser, AST_VAR, offset, ast);
-        if (rc == POLICY_OK) {
-            (*ast)->id = i;
-        }
-
-        return rc;
-    }
-
-    if (parser->token.kind == TOKEN_LPAREN) {
-        return parse_call(parser, path, offset, ast);
-    }
-
-    return policy_parser_fail(parser, POLICY_INVALID, offset,
-                              "unknown variable `%S`", path);
-}
-
-
-static policy_status_t
-parse_bool(policy_parser_t *parser, int value, policy_ast_t **ast)
-{
-    policy_status_t  rc;
-
-    rc = new_node(parser, AST_BOOL, parser->token.offset, ast);
-    if (rc == POLICY_OK) {
-        (*ast)->u.i = value;
-        rc = policy_parser_advance(parser);
-    }
-
-    if (rc == POLICY_OK) {
-        (*ast)->end = parser->last;
-    }
-
-    return rc;
-}
-
-
-static policy_status_t
-parse_word(policy_parser_t *parser, policy_ast_t **ast)
-{
-    if (policy_parser_is_word(parser, "true")) {
-        return parse_bool(parser, 1, ast);
-    }
-
-    if (policy_parser_is_word(parser, "false")) {
-        return parse_bool(parser, 0, ast);
-    }
-
-    if (policy_parser_is_word(parser, "if")) {
-        return policy_parser_refuse(parser, "an expression (\"if\" needs "
-                                    "parentheses here)");
-    }
-
-    if (policy_is_reserved(parser->token.text)) {
-        return policy_parser_refuse(parser, "an expression");
-    }
-
-    return parse_name(parser, ast);
-}
-
-
-static policy_status_t
-parse_parentheses(policy_parser_t *parser, policy_ast_t **ast)
-{
-    uint32_t         offset;
-    policy_status_t  rc;
-
-    offset = parser->token.offset;
-
-    if ((rc = policy_parser_advance(parser)) != POLICY_OK
-        || (rc = policy_parse_expr(parser, ast)) != POLICY_OK
-        || (rc = policy_parser_expect(parser, TOKEN_RPAREN)) != POLICY_OK)
-    {
-        return rc;
-    }
-
-    (*ast)->offset = offset;
-    (*ast)->end = parser->last;
-
-    return POLICY_OK;
-}
-
-
-/*
- * primary := INT | STRING | "true" | "false" | variable | uid | call
- *          | "(" expr ")" | "[" expr,* "]" | "{" (key ":" expr),* "}"
- */
-static policy_status_t
-parse_primary(policy_parser_t *parser, policy_ast_t **ast)
-{
-    policy_status_t  rc;
-
-    switch (parser->token.kind) {
-
-    case TOKEN_INT:
-        return parse_int(parser, 0, ast);
-
-    case TOKEN_STRING:
-        return parse_string(parser, ast);
-
-    case TOKEN_IDENT:
-        return parse_word(parser, ast);
-
-    case TOKEN_LPAREN:
-        return parse_parentheses(parser, ast);
-
-    case TOKEN_LBRACKET:
-        rc = new_node(parser, AST_SET, parser->token.offset, ast);
-        if (rc == POLICY_OK) {
-            rc = policy_parser_advance(parser);
-        }
-
-        if (rc == POLICY_OK) {
-            rc = parse_list(parser, TOKEN_RBRACKET, &(*ast)->kids);
-        }
-
-        return rc == POLICY_OK ? close_node(parser, *ast) : rc;
-
-    case TOKEN_LBRACE:
-        return parse_record(parser, ast);
-
-    case TOKEN_SLOT:
-        return policy_parser_refuse(parser, "an expression (slots belong "
-                                    "into the scope)");
-
-    default:
-        return policy_parser_refuse(parser, "an expression");
-    }
+    return policy_parse_close(parser, node);
 }
 
 
@@ -650,13 +136,13 @@ parse_dot(policy_parser_t *parser, policy_ast_t **ast)
 
     place = parser->token.offset;
 
-    rc = parse_key(parser, &name);
+    rc = policy_parse_key(parser, &name);
     if (rc != POLICY_OK) {
         return rc;
     }
 
     if (parser->token.kind != TOKEN_LPAREN) {
-        rc = wrap(parser, AST_ATTR, place, ast);
+        rc = policy_parse_wrap(parser, AST_ATTR, place, ast);
         if (rc == POLICY_OK) {
             (*ast)->u.text = name;
         }
@@ -664,7 +150,7 @@ parse_dot(policy_parser_t *parser, policy_ast_t **ast)
         return rc;
     }
 
-    rc = new_node(parser, AST_CALL, (*ast)->offset, &node);
+    rc = policy_parse_node(parser, AST_CALL, (*ast)->offset, &node);
     if (rc != POLICY_OK) {
         return rc;
     }
@@ -673,9 +159,9 @@ parse_dot(policy_parser_t *parser, policy_ast_t **ast)
     node->kids = *ast;
 
     if ((rc = policy_parser_advance(parser)) != POLICY_OK
-        || (rc = parse_list(parser, TOKEN_RPAREN, &(*ast)->next))
+        || (rc = policy_parse_list(parser, TOKEN_RPAREN, &(*ast)->next))
            != POLICY_OK
-        || (rc = close_node(parser, node)) != POLICY_OK)
+        || (rc = policy_parse_close(parser, node)) != POLICY_OK)
     {
         return rc;
     }
@@ -705,9 +191,9 @@ parse_index(policy_parser_t *parser, policy_ast_t **ast)
 
     place = parser->token.offset;
 
-    if ((rc = parse_key(parser, &name)) != POLICY_OK
+    if ((rc = policy_parse_key(parser, &name)) != POLICY_OK
         || (rc = policy_parser_expect(parser, TOKEN_RBRACKET)) != POLICY_OK
-        || (rc = wrap(parser, AST_ATTR, place, ast)) != POLICY_OK)
+        || (rc = policy_parse_wrap(parser, AST_ATTR, place, ast)) != POLICY_OK)
     {
         return rc;
     }
@@ -748,7 +234,7 @@ parse_member(policy_parser_t *parser, policy_ast_t **ast)
 {
     policy_status_t  rc;
 
-    rc = parse_primary(parser, ast);
+    rc = policy_parse_primary(parser, ast);
 
     return rc == POLICY_OK ? parse_accesses(parser, ast) : rc;
 }
@@ -778,7 +264,7 @@ parse_minus_int(policy_parser_t *parser, unsigned *count, policy_ast_t **ast)
 
     (*count)--;
 
-    rc = parse_int(parser, 1, ast);
+    rc = policy_parse_int(parser, 1, ast);
     if (rc == POLICY_OK) {
         (*ast)->place = literal.offset;
     }
@@ -824,8 +310,9 @@ parse_unary(policy_parser_t *parser, policy_ast_t **ast)
     }
 
     while (rc == POLICY_OK && count-- > 0) {
-        rc = wrap(parser, kind == TOKEN_NOT ? AST_NOT : AST_NEG, offset,
-                  ast);
+        rc = policy_parse_wrap(parser, kind == TOKEN_NOT ? AST_NOT : AST_NEG,
+                               offset,
+                               ast);
     }
 
     if (rc == POLICY_OK) {
@@ -875,7 +362,7 @@ parse_has(policy_parser_t *parser, uint32_t place, policy_ast_t **ast)
     policy_status_t      rc;
     policy_ast_name_t   *name, **last;
 
-    rc = wrap(parser, AST_HAS, place, ast);
+    rc = policy_parse_wrap(parser, AST_HAS, place, ast);
     if (rc != POLICY_OK) {
         return rc;
     }
@@ -898,7 +385,7 @@ parse_has(policy_parser_t *parser, uint32_t place, policy_ast_t **ast)
             return policy_parser_refuse(parser, "a name");
         }
 
-        rc = parse_key(parser, &name->text);
+        rc = policy_parse_key(parser, &name->text);
         if (rc != POLICY_OK) {
             return rc;
         }
@@ -933,7 +420,7 @@ parse_like(policy_parser_t *parser, uint32_t place, policy_ast_t **ast)
         return policy_parser_refuse(parser, "a pattern in quotes");
     }
 
-    rc = wrap(parser, AST_LIKE, place, ast);
+    rc = policy_parse_wrap(parser, AST_LIKE, place, ast);
     if (rc == POLICY_OK) {
         rc = policy_lex_pattern(&parser->lex, &parser->token, parser->arena,
                                 &(*ast)->u.text);
@@ -957,7 +444,7 @@ parse_is(policy_parser_t *parser, uint32_t place, policy_ast_t **ast)
     policy_status_t  rc;
 
     if ((rc = policy_parse_path(parser, &type, NULL, NULL)) != POLICY_OK
-        || (rc = wrap(parser, AST_IS, place, ast)) != POLICY_OK)
+        || (rc = policy_parse_wrap(parser, AST_IS, place, ast)) != POLICY_OK)
     {
         return rc;
     }
@@ -974,7 +461,7 @@ parse_is(policy_parser_t *parser, uint32_t place, policy_ast_t **ast)
         return rc;
     }
 
-    return close_node(parser, *ast);
+    return policy_parse_close(parser, *ast);
 }
 
 
@@ -1016,8 +503,7 @@ relation(const policy_parser_t *parser, policy_ast_op_t *op)
 
 /* the right side of a relation, its operator being current */
 static policy_status_t
-parse_relation(policy_parser_t *parser, policy_ast_op_t op,
-    policy_ast_t **ast)
+parse_relation(policy_parser_t *parser, policy_ast_op_t op, policy_ast_t **ast)
 {
     uint32_t          place;
     policy_ast_t     *node;
@@ -1026,7 +512,8 @@ parse_relation(policy_parser_t *parser, policy_ast_op_t op,
     place = parser->token.offset;
 
     if ((rc = policy_parser_advance(parser)) != POLICY_OK
-        || (rc = new_node(parser, op, (*ast)->offset, &node)) != POLICY_OK
+        || (rc = policy_parse_node(parser, op, (*ast)->offset,
+                                   &node)) != POLICY_OK
         || (rc = parse_add(parser, &(*ast)->next)) != POLICY_OK)
     {
         return rc;
@@ -1036,7 +523,7 @@ parse_relation(policy_parser_t *parser, policy_ast_op_t op,
     node->kids = *ast;
     *ast = node;
 
-    return close_node(parser, node);
+    return policy_parse_close(parser, node);
 }
 
 
@@ -1106,7 +593,7 @@ parse_if(policy_parser_t *parser, policy_ast_t **ast)
     policy_ast_t     *node, **last;
     policy_status_t   rc;
 
-    if ((rc = new_node(parser, AST_IF, parser->token.offset, &node))
+    if ((rc = policy_parse_node(parser, AST_IF, parser->token.offset, &node))
         != POLICY_OK
         || (rc = policy_parser_advance(parser)) != POLICY_OK
         || (rc = policy_parse_expr(parser, &node->kids)) != POLICY_OK)
@@ -1140,7 +627,7 @@ parse_if(policy_parser_t *parser, policy_ast_t **ast)
 
     *ast = node;
 
-    return close_node(parser, node);
+    return policy_parse_close(parser, node);
 }
 
 

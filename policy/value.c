@@ -365,6 +365,46 @@ policy_set_has(const policy_value_t *set, const policy_value_t *value,
 }
 
 
+int
+policy_set_has_all(const policy_value_t *a, const policy_value_t *b,
+    int64_t *work)
+{
+    uint32_t               i;
+    const policy_value_t  *items;
+
+    items = b->u.p;
+
+    for (i = 0; i < b->len && *work >= 0; i++) {
+        if (!policy_set_has(a, &items[i], work)) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+int
+policy_set_has_any(const policy_value_t *a, const policy_value_t *b,
+    int64_t *work)
+{
+    uint32_t               i;
+    const policy_value_t  *items, *small;
+
+    small = a->len < b->len ? a : b;
+    a = small == a ? b : a;
+    items = small->u.p;
+
+    for (i = 0; i < small->len && *work >= 0; i++) {
+        if (policy_set_has(a, &items[i], work)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static int
 cmp_fields(const void *a, const void *b, void *data)
 {

@@ -124,6 +124,12 @@ size_t policy_values_order(policy_value_t *values, size_t n, int64_t *work);
 int policy_set_has(const policy_value_t *set, const policy_value_t *value,
     int64_t *work);
 
+/* Whether set a has all, any, elements of set b. */
+int policy_set_has_all(const policy_value_t *a, const policy_value_t *b,
+    int64_t *work);
+int policy_set_has_any(const policy_value_t *a, const policy_value_t *b,
+    int64_t *work);
+
 /* Orders fields; returns the index of a duplicate, or n when there is none. */
 size_t policy_fields_order(policy_field_t *fields, size_t n);
 
