@@ -292,7 +292,9 @@ read_checked_record(policy_json_t *json, policy_value_t *record)
 {
     policy_status_t  rc;
 
+    json->strict = 1;
     rc = policy_json_read_record(json, record);
+    json->strict = 0;
 
     return rc == POLICY_OK ? policy_json_check(json, record) : rc;
 }

@@ -592,6 +592,7 @@ read_text(policy_arena_t *arena, policy_str_t text, policy_value_t *value,
     policy_status_t  rc;
 
     rc = policy_json_init(&json, arena, POLICY_STR(""), text, error);
+    json.strict = 1;
 
     if (rc == POLICY_OK) {
         rc = policy_json_read(&json, value);

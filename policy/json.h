@@ -29,6 +29,8 @@ typedef struct {
     policy_arena_t       *arena;
     unsigned              nesting;
     int                   extn;         /* the next object is of __extn */
+    int                   strict;       /* refuse JSON_NUMBER at once, also
+                                           where values are ignored */
     char                 *stack;        /* elements of open arrays, objects */
     size_t                stack_len;
     size_t                stack_size;

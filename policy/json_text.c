@@ -386,6 +386,11 @@ policy_json_number(policy_json_t *json, policy_value_t *value)
         }
     }
 
+    if (!whole && json->strict) {
+        return policy_json_fail(json, POLICY_INVALID, start,
+                                "number is no 64-bit integer");
+    }
+
     *value = whole ? policy_long(v)
                    : policy_value_make(JSON_NUMBER, (int64_t) start);
 
