@@ -9,6 +9,7 @@
  * --findings DIR   one JSON file for each kind of difference
  * --case S-N       only case N of seed S, with both answers printed
  * --replay FILE    the case of a findings file
+ * --flag WORD      one more argument for the tool
  */
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -35,11 +36,12 @@ const SHARE = {
 
 const opt = options({
   tool: '../../../build/tenant-policy', cases: 5000, seed: 1, first: 0,
-  out: '', findings: '', case: '', replay: '', quiet: false,
+  out: '', findings: '', case: '', replay: '', quiet: false, flag: '',
 });
 
 const reference = new Reference();
-const tool = new Tool([opt.tool, 'authorize', '--batch']);
+const tool = new Tool([opt.tool, 'authorize', '--batch',
+  ...(opt.flag === '' ? [] : [opt.flag])]);
 const met = new Map();
 const kinds = new Map();    /* signature -> { count, kept } */
 

@@ -27,6 +27,19 @@ function clean(text) {
 }
 
 
+/* brackets that are open at once, at most */
+function nesting(text) {
+  let depth = 0;
+  let most = 0;
+
+  for (const c of (text ?? '').replace(/"(?:[^"\\]|\\[^])*"/g, '')) {
+    depth += '[{'.includes(c) ? 1 : ']}'.includes(c) ? -1 : 0;
+    most = Math.max(most, depth);
+  }
+  return most;
+}
+
+
 /* A line's fields from JSON texts; a missing text leaves its field out */
 function line(id, fields) {
   const parts = Object.entries(fields)
@@ -153,14 +166,14 @@ function compare_request(stage, c, answer, r, bad) {
   const kind = refusal(answer)?.kind;
   const texts = Object.values(c.requests[stage]);
 
+  if (r.kind === 'unknown' || (kind === 'limit'
+      && Math.max(c.made.depth, ...texts.map(nesting)) >= LIMIT_DEPTH)) {
+    return null;
+  }
   if (!texts.every(clean)) {
     return kind === 'json' || kind === 'request' || (bad && kind === 'state')
       ? null : difference(stage, `no JSON, tool ${kind ?? 'accepts'}`, answer,
         r);
-  }
-  if (r.kind === 'unknown'
-      || (kind === 'limit' && c.made.depth >= LIMIT_DEPTH)) {
-    return null;
   }
   if (bad) {
     return kind === 'state' || kind === 'request' ? null
@@ -187,7 +200,9 @@ export function differences(c, answers, r) {
       entities: entity_refusals(c, r),
       state: [...refusals(c, r), ...entity_refusals(c, r)] };
 
-    if (answer.id !== c.name && refusal(answer)?.kind !== 'json') {
+    /* a line that could not be read to its end may have no id */
+    if (answer.id !== c.name
+        && !['json', 'limit'].includes(refusal(answer)?.kind)) {
       out.push(difference(stage, 'id not echoed', answer, r));
     } else if (typeof stage !== 'number') {
       limited ||= refusal(answer)?.kind === 'limit';
@@ -195,7 +210,7 @@ export function differences(c, answers, r) {
         out.push(compare_state(stage, answer, wanted[stage],
           stage === 'policies' ? r.policies : stage === 'entities'
             ? r.entities : { policies: r.policies, entities: r.entities },
-          c.made.depth));
+          Math.max(c.made.depth, nesting(c.entities), nesting(c.links))));
       }
     } else if (!limited) {
       out.push(compare_request(stage, c, answer, r.requests[stage],

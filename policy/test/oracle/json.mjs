@@ -151,12 +151,21 @@ export function has_repeated_key(tree) {
 }
 
 
-/* whether JSON text writes a surrogate that has no partner */
+/* whether JSON text writes a surrogate that has no partner; works on the
+   text, since parsing would drop repeated keys */
 export function has_lone_surrogate(text) {
-  return /\\u[dD][89a-fA-F]/.test(text)
-    && /[\ud800-\udfff]/u.test(JSON.stringify(JSON.parse(text))
-      .replace(/\\\\/g, '').replace(/\\u(d[89a-f]..)/g,
-        (_, hex) => String.fromCharCode(parseInt(hex, 16))));
+  let open = -1;        /* where the partner of a high surrogate must be */
+
+  for (const m of text.matchAll(/\\(?:u([0-9a-fA-F]{4})|[^])/g)) {
+    const unit = m[1] === undefined ? 0 : parseInt(m[1], 16);
+    const low = unit >= 0xdc00 && unit <= 0xdfff;
+
+    if (open >= 0 ? !low || m.index !== open : low) {
+      return true;
+    }
+    open = unit >= 0xd800 && unit <= 0xdbff ? m.index + 6 : -1;
+  }
+  return open >= 0;
 }
 
 

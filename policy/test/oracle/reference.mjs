@@ -134,12 +134,17 @@ export class Reference {
 
   /* the uid that Cedar text names, or null */
   uid(text) {
+    const code = text.replace(/\/\/[^\n\r]*|"(?:[^"\\]|\\[^])*"/g, '');
+
+    /* what a scope allows and a uid alone does not */
+    if (/[;()]/.test(code)) {
+      return null;
+    }
+
     const answer = this.call('policyToJson',
       `permit(principal == ${text}\n, action, resource);`);
-    const p = answer.json?.principal;
 
-    return p?.op === '==' && p.entity !== undefined
-      && !text.includes(';') && !/^[\s(]*\(/.test(text) ? p.entity : null;
+    return answer.json?.principal.entity ?? null;
   }
 
   /* The ids that the command line gives: position, or the @id annotation */
