@@ -1,5 +1,7 @@
 # The policy engine: library, tool, tests.  Included by the top Makefile.
 
+-include policy/test/oracle/oracle.mk
+
 POLICY          := policy
 POLICY_OUT      := $(BUILD)/policy
 POLICY_CFLAGS   := -std=c11 $(WARN) $(CFLAGS) $(SANFLAGS) -I$(POLICY)
@@ -20,3 +22,16 @@ $(BUILD)/libpolicy.a: $(POLICY_OBJS)
 
 $(BUILD)/tenant-policy: $(POLICY_CLI_OBJS) $(BUILD)/libpolicy.a
 	@$(CC) $(POLICY_CFLAGS) -o $@ $^
+
+# The reference is measured in the same run where npm can fetch it.
+POLICY_BENCH := $(POLICY_OUT)/bench
+
+$(POLICY_OUT)/bench-run: $(POLICY)/test/bench.c $(BUILD)/libpolicy.a
+	@mkdir -p $(@D)
+	@$(CC) $(POLICY_CFLAGS) -o $@ $^
+
+.PHONY: bench-policy
+bench-policy: $(POLICY_OUT)/bench-run $(ORACLE_READY)
+	@$(NODE) $(ORACLE)/bench.mjs --emit $(POLICY_BENCH)
+	@$(NODE) $(ORACLE)/bench.mjs --budget 100 > $(POLICY_BENCH)/reference
+	@$(POLICY_OUT)/bench-run $(POLICY_BENCH) $(POLICY_BENCH)/reference
