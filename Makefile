@@ -71,7 +71,7 @@ $(MODULE_DIR)/Makefile: config $(MODULE_LIST)
 $(MODULE): $(MODULE_DIR)/Makefile $(MODULE_SRCS)
 	@$(MAKE) -f $(MODULE_DIR)/Makefile -C $(NGINX_SRC) modules \
 	    > $(MODULE_DIR)/make.log 2>&1 \
-	    || { grep -B2 -A8 'error' $(MODULE_DIR)/make.log; exit 1; }
+	    || { grep -A8 'error:' $(MODULE_DIR)/make.log; exit 1; }
 	@cp $(MODULE_DIR)/ngx_http_tenant_module.so $@
 
 run:

@@ -7,16 +7,19 @@
 #include "authz/ngx_http_tenant_authz.h"
 #include "context/ngx_http_tenant_context.h"
 #include "identity/ngx_http_tenant_identity.h"
+#include "identity/ngx_http_tenant_keyset.h"
 #include "metering/ngx_http_tenant_counters.h"
 #include "protocol/ngx_http_tenant_protocol.h"
 #include "routing/ngx_http_tenant_route.h"
 
 
-#define NGX_HTTP_TENANT_ZONE_SIZE   (1024 * 1024)
+#define NGX_HTTP_TENANT_ZONE_SIZE   (4 * 1024 * 1024)
 #define NGX_HTTP_TENANT_CACHE_SIZE  (16 * 1024 * 1024)
 
 
 static ngx_int_t ngx_http_tenant_preaccess_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_tenant_wait(ngx_http_request_t *r,
+    ngx_http_tenant_ctx_t *ctx);
 static ngx_int_t ngx_http_tenant_precontent_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_tenant_decide(ngx_http_request_t *r,
     ngx_http_tenant_ctx_t *ctx);
@@ -96,6 +99,41 @@ static ngx_command_t  ngx_http_tenant_commands[] = {
       ngx_conf_set_size_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_tenant_main_conf_t, token_cache_size),
+      NULL },
+
+    { ngx_string("tenant_keys"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_tenant_keys_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tenant_fetch_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_tenant_main_conf_t, fetch_timeout),
+      NULL },
+
+    { ngx_string("tenant_fetch_trusted_certificate"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_tenant_main_conf_t, fetch_ca),
+      NULL },
+
+    { ngx_string("tenant_fetch_allow"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_tenant_fetch_allow_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tenant_fetch_plain_http"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_tenant_main_conf_t, fetch_plain),
       NULL },
 
     { ngx_string("tenant_auth"),
@@ -219,6 +257,7 @@ ngx_module_t  ngx_http_tenant_module = {
 static ngx_int_t
 ngx_http_tenant_preaccess_handler(ngx_http_request_t *r)
 {
+    ngx_int_t                    rc;
     ngx_http_tenant_ctx_t       *ctx;
     ngx_http_tenant_caller_t    *caller;
     ngx_http_tenant_loc_conf_t  *tlcf;
@@ -229,12 +268,27 @@ ngx_http_tenant_preaccess_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    ctx = ngx_http_tenant_ctx_create(r);
-    if (ctx == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_tenant_module);
+
+    if (ctx == NULL || ctx->waiter == NULL) {
+        ctx = ngx_http_tenant_ctx_create(r);
+        if (ctx == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
     }
 
     caller = ctx->caller;
+
+    if (caller->pending) {
+        rc = ngx_http_tenant_wait(r, ctx);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (ctx->refusal.status) {
+        return ngx_http_tenant_stop(r, ctx);
+    }
 
     if (caller->identity) {
         ngx_http_tenant_identity_status(caller->identity, &ctx->refusal);
@@ -249,6 +303,33 @@ ngx_http_tenant_preaccess_handler(ngx_http_request_t *r)
     }
 
     return ctx->refusal.status ? ngx_http_tenant_stop(r, ctx) : NGX_DECLINED;
+}
+
+
+/*
+ * NGX_OK: nothing to wait for any more, or refused.  The keys may have come
+ * while the request was in earlier phases.
+ */
+
+static ngx_int_t
+ngx_http_tenant_wait(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
+{
+    ngx_int_t                  rc;
+    ngx_http_tenant_waiter_t  *waiter;
+
+    waiter = ctx->waiter;
+
+    if (waiter == NULL || !waiter->waiting) {
+        ngx_http_tenant_identify(r, ctx->caller);
+
+        if (ctx->caller->pending == NULL) {
+            return NGX_OK;
+        }
+    }
+
+    rc = ngx_http_tenant_identity_park(r, ctx);
+
+    return rc == NGX_DECLINED ? NGX_OK : rc;
 }
 
 
@@ -524,6 +605,13 @@ ngx_http_tenant_create_main_conf(ngx_conf_t *cf)
     tmcf->pool = cf->pool;
     tmcf->zone_size = NGX_CONF_UNSET_SIZE;
     tmcf->token_cache_size = NGX_CONF_UNSET_SIZE;
+    tmcf->fetch_timeout = NGX_CONF_UNSET_MSEC;
+    tmcf->fetch_plain = NGX_CONF_UNSET;
+
+    tmcf->keys_min_ttl = 300;
+    tmcf->keys_max_ttl = 86400;
+    tmcf->keys_stale = 86400;
+    tmcf->keys_interval = 30;
 
     if (ngx_array_init(&tmcf->policies, cf->pool, 4,
                        sizeof(ngx_http_tenant_policies_t *))
@@ -545,6 +633,13 @@ ngx_http_tenant_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_size_value(tmcf->token_cache_size,
                              NGX_HTTP_TENANT_CACHE_SIZE);
 
+    ngx_conf_init_msec_value(tmcf->fetch_timeout, 5000);
+    ngx_conf_init_value(tmcf->fetch_plain, 0);
+
+    if (ngx_http_tenant_fetch_init(cf, tmcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     if (tmcf->registry_path.len == 0) {
         return NGX_CONF_OK;
     }
@@ -563,7 +658,7 @@ ngx_http_tenant_init_main_conf(ngx_conf_t *cf, void *conf)
     tmcf->registry = ngx_http_tenant_registry_open(cf, &tmcf->registry_path);
 
     if (tmcf->registry == NULL
-        || ngx_http_tenant_identity_init_keys(cf, tmcf->registry) != NGX_OK)
+        || ngx_http_tenant_identity_init_keys(cf, tmcf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }

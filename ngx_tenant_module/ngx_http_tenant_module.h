@@ -31,6 +31,7 @@
 typedef struct ngx_http_tenant_identity_s      ngx_http_tenant_identity_t;
 typedef struct ngx_http_tenant_policies_s      ngx_http_tenant_policies_t;
 typedef struct ngx_http_tenant_decision_log_s  ngx_http_tenant_decision_log_t;
+typedef struct ngx_http_tenant_keyset_s        ngx_http_tenant_keyset_t;
 typedef struct ngx_http_tenant_ctx_s           ngx_http_tenant_ctx_t;
 
 
@@ -45,6 +46,21 @@ typedef struct {
 
     size_t                           token_cache_size;  /* bytes, a worker */
     struct tenant_cache_s           *token_cache;       /* of this worker */
+
+    void                            *curl;      /* of fetch, this worker */
+    ngx_queue_t                      keysets;   /* fetched, this worker */
+    ngx_atomic_uint_t                keys_generation;   /* newest seen */
+
+    time_t                           keys_min_ttl;      /* seconds */
+    time_t                           keys_max_ttl;
+    time_t                           keys_stale;
+    time_t                           keys_interval;
+
+    ngx_msec_t                       fetch_timeout;
+    ngx_str_t                        fetch_ca;
+    ngx_uint_t                       fetch_ca_dir;
+    ngx_array_t                     *fetch_allow;       /* ngx_cidr_t */
+    ngx_flag_t                       fetch_plain;
 
     ngx_array_t                      policies;  /* every compiled set:
                                                    ngx_http_tenant_policies_t
@@ -81,6 +97,7 @@ typedef enum {
     NGX_HTTP_TENANT_R_NO_TOKEN,
     NGX_HTTP_TENANT_R_INVALID_REQUEST,
     NGX_HTTP_TENANT_R_INVALID_TOKEN,
+    NGX_HTTP_TENANT_R_NO_KEYS,
     NGX_HTTP_TENANT_R_INSUFFICIENT_SCOPE,
     NGX_HTTP_TENANT_R_NO_TENANT,
     NGX_HTTP_TENANT_R_UNKNOWN_TENANT,
@@ -113,8 +130,11 @@ typedef struct {
     ngx_http_tenant_identity_t      *identity;  /* NULL: no token, or a
                                                    refused one */
     ngx_http_tenant_refusal_t        refusal;   /* of the token */
+    ngx_http_tenant_keyset_t        *pending;   /* keys that the token has to
+                                                   wait for */
     ngx_http_tenant_ctx_t           *last;      /* newest pass of the main
                                                    request */
+    unsigned                         waited:1;
 } ngx_http_tenant_caller_t;
 
 
@@ -130,6 +150,8 @@ struct ngx_http_tenant_ctx_s {
     /* determining policies: policy_ref_t, in the request's pool */
     void                            *reasons;
     ngx_uint_t                       nreasons;
+
+    void                            *waiter;    /* while it waits for keys */
 
     unsigned                         decided:1;
     unsigned                         allowed:1;

@@ -14,6 +14,7 @@ const char *const  ngx_http_tenant_reasons[] = {
     "no-token",
     "invalid-request",
     "invalid-token",
+    "keys-unavailable",
     "insufficient-scope",
     "no-tenant",
     "unknown-tenant",

@@ -1,4 +1,5 @@
 #include "ngx_http_tenant_identity.h"
+#include "ngx_http_tenant_keyset.h"
 #include "tenant_actor.h"
 #include "tenant_cache.h"
 #include "tenant_jws.h"
@@ -12,12 +13,12 @@ static ngx_int_t ngx_http_tenant_bearer(ngx_http_request_t *r,
     ngx_str_t *token, ngx_http_tenant_refusal_t *refusal);
 static ngx_http_tenant_identity_t *ngx_http_tenant_identity_verify(
     ngx_http_request_t *r, ngx_str_t *token, tenant_identity_t *names,
-    ngx_http_tenant_refusal_t *refusal);
+    ngx_http_tenant_caller_t *caller);
 static ngx_http_tenant_issuer_t *ngx_http_tenant_identity_issuer(
     ngx_http_tenant_main_conf_t *tmcf, json_t *claims,
     ngx_http_tenant_refusal_t *refusal);
 static ngx_int_t ngx_http_tenant_identity_signature(tenant_jws_t *jws,
-    ngx_http_tenant_issuer_t *issuer, ngx_http_tenant_refusal_t *refusal);
+    ngx_http_tenant_issuer_t *issuer, ngx_http_tenant_caller_t *caller);
 static ngx_http_tenant_tenant_t *ngx_http_tenant_identity_tenant(
     ngx_http_request_t *r, ngx_http_tenant_issuer_t *issuer, json_t *claims,
     tenant_identity_t *names, ngx_http_tenant_refusal_t *refusal);
@@ -30,6 +31,15 @@ static ngx_int_t ngx_http_tenant_identity_actor(
 static void ngx_http_tenant_identity_claims(
     ngx_http_tenant_refusal_t *refusal, tenant_claims_result_t checked);
 static void ngx_http_tenant_identity_drop(void *value, void *data);
+static void ngx_http_tenant_identity_parked(ngx_http_request_t *r);
+static void ngx_http_tenant_identity_resume(void *data);
+static void ngx_http_tenant_identity_leave(void *data);
+static ngx_int_t ngx_http_tenant_identity_create_keys(void *data,
+    ngx_http_tenant_issuer_t *issuer);
+static ngx_int_t ngx_http_tenant_identity_start_keys(void *data,
+    ngx_http_tenant_issuer_t *issuer);
+static ngx_int_t ngx_http_tenant_identity_stop_keys(void *data,
+    ngx_http_tenant_issuer_t *issuer);
 
 
 void
@@ -46,6 +56,8 @@ ngx_http_tenant_identify(ngx_http_request_t *r,
 
     tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
 
+    caller->pending = NULL;
+
     rc = ngx_http_tenant_bearer(r, &token, &caller->refusal);
 
     if (rc != NGX_OK) {
@@ -54,6 +66,8 @@ ngx_http_tenant_identify(ngx_http_request_t *r,
 
     now = ngx_time();
     totals = ngx_http_tenant_totals(r);
+
+    ngx_http_tenant_keysets_sync(tmcf);
 
     identity = tenant_cache_find(tmcf->token_cache, (char *) token.data,
                                  token.len, now);
@@ -71,8 +85,7 @@ ngx_http_tenant_identify(ngx_http_request_t *r,
 
     (void) ngx_atomic_fetch_add(&totals->cache_misses, 1);
 
-    identity = ngx_http_tenant_identity_verify(r, &token, &names,
-                                               &caller->refusal);
+    identity = ngx_http_tenant_identity_verify(r, &token, &names, caller);
     if (identity == NULL) {
         return;
     }
@@ -161,7 +174,7 @@ ngx_http_tenant_bearer(ngx_http_request_t *r, ngx_str_t *token,
 
 static ngx_http_tenant_identity_t *
 ngx_http_tenant_identity_verify(ngx_http_request_t *r, ngx_str_t *token,
-    tenant_identity_t *names, ngx_http_tenant_refusal_t *refusal)
+    tenant_identity_t *names, ngx_http_tenant_caller_t *caller)
 {
     json_t                       *claims;
     uint8_t                      *scratch;
@@ -170,11 +183,13 @@ ngx_http_tenant_identity_verify(ngx_http_request_t *r, ngx_str_t *token,
     tenant_jws_result_t           rc;
     ngx_http_tenant_tenant_t     *tenant;
     ngx_http_tenant_issuer_t     *issuer;
+    ngx_http_tenant_refusal_t    *refusal;
     ngx_http_tenant_identity_t   *identity;
     ngx_http_tenant_main_conf_t  *tmcf;
 
     static const tenant_jws_conf_t  conf = { 0, NULL, 0 };
 
+    refusal = &caller->refusal;
     tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
 
     if (token->len > TENANT_JWS_LEN_DEFAULT) {
@@ -215,7 +230,7 @@ ngx_http_tenant_identity_verify(ngx_http_request_t *r, ngx_str_t *token,
         goto done;
     }
 
-    if (ngx_http_tenant_identity_signature(&jws, issuer, refusal) != NGX_OK) {
+    if (ngx_http_tenant_identity_signature(&jws, issuer, caller) != NGX_OK) {
         goto done;
     }
 
@@ -294,11 +309,41 @@ ngx_http_tenant_identity_issuer(ngx_http_tenant_main_conf_t *tmcf,
 
 static ngx_int_t
 ngx_http_tenant_identity_signature(tenant_jws_t *jws,
-    ngx_http_tenant_issuer_t *issuer, ngx_http_tenant_refusal_t *refusal)
+    ngx_http_tenant_issuer_t *issuer, ngx_http_tenant_caller_t *caller)
 {
-    tenant_jws_result_t  rc;
+    tenant_jws_result_t         rc;
+    ngx_http_tenant_keyset_t   *keyset;
+    ngx_http_tenant_refusal_t  *refusal;
 
-    rc = tenant_jws_verify(jws, issuer->keys, issuer->rules.algs, NULL);
+    keyset = issuer->keys;
+    refusal = &caller->refusal;
+
+    switch (ngx_http_tenant_keyset_ready(keyset)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_AGAIN:
+        caller->pending = keyset;
+        return NGX_AGAIN;
+
+    default:
+        ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_NO_KEYS,
+                                NGX_HTTP_SERVICE_UNAVAILABLE, NULL,
+                                "the keys of the issuer are not available");
+        return NGX_ERROR;
+    }
+
+    rc = tenant_jws_verify(jws, keyset->jwks, issuer->rules.algs, NULL);
+
+    if (rc == TENANT_JWS_UNKNOWN_KID && !caller->waited
+        && ngx_http_tenant_keyset_unknown_kid(keyset) == NGX_AGAIN)
+    {
+        /* the provider may have new keys, which the token is signed with */
+
+        caller->pending = keyset;
+        return NGX_AGAIN;
+    }
 
     if (rc == TENANT_JWS_OK) {
         return NGX_OK;
@@ -569,6 +614,136 @@ ngx_http_tenant_identity_claims(ngx_http_tenant_refusal_t *refusal,
 
 
 ngx_int_t
+ngx_http_tenant_identity_park(ngx_http_request_t *r,
+    ngx_http_tenant_ctx_t *ctx)
+{
+    ngx_pool_cleanup_t        *cln;
+    ngx_http_tenant_keyset_t  *keyset;
+    ngx_http_tenant_waiter_t  *waiter;
+
+    keyset = ctx->caller->pending;
+    waiter = ctx->waiter;
+
+    if (waiter == NULL) {
+        cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_tenant_waiter_t));
+        if (cln == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        waiter = cln->data;
+        ngx_memzero(waiter, sizeof(ngx_http_tenant_waiter_t));
+
+        waiter->resume = ngx_http_tenant_identity_resume;
+        waiter->data = r;
+
+        cln->handler = ngx_http_tenant_identity_leave;
+        ctx->waiter = waiter;
+
+    } else if (waiter->waiting) {
+
+        /* an event of the client's, not of the keys */
+
+        return NGX_AGAIN;
+    }
+
+    if ((waiter->deadline && ngx_time() > waiter->deadline)
+        || ngx_http_tenant_keyset_wait(keyset, waiter) != NGX_OK)
+    {
+        ngx_http_tenant_refusal(&ctx->refusal, NGX_HTTP_TENANT_R_NO_KEYS,
+                                NGX_HTTP_SERVICE_UNAVAILABLE, NULL,
+                                "the keys of the issuer are not available");
+        return NGX_DECLINED;
+    }
+
+    ctx->caller->waited = 1;
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "tenant: waiting for the keys of \"%V\"",
+                   &keyset->issuer->sn.str);
+
+    /* a client that goes away must not be waited for */
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_tenant_identity_parked;
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_tenant_identity_parked(ngx_http_request_t *r)
+{
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "tenant: still waiting for keys");
+}
+
+
+static void
+ngx_http_tenant_identity_resume(void *data)
+{
+    ngx_http_request_t  *r = data;
+
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_tenant_identity_leave(void *data)
+{
+    ngx_http_tenant_waiter_cancel(data);
+}
+
+
+static ngx_int_t
+ngx_http_tenant_identity_create_keys(void *data,
+    ngx_http_tenant_issuer_t *issuer)
+{
+    ngx_conf_t  *cf = data;
+
+    return ngx_http_tenant_keyset_create(cf,
+               ngx_http_conf_get_module_main_conf(cf, ngx_http_tenant_module),
+               issuer);
+}
+
+
+ngx_int_t
+ngx_http_tenant_identity_init_keys(ngx_conf_t *cf,
+    ngx_http_tenant_main_conf_t *tmcf)
+{
+    return ngx_http_tenant_registry_each_issuer(tmcf->registry,
+               ngx_http_tenant_identity_create_keys, cf);
+}
+
+
+static ngx_int_t
+ngx_http_tenant_identity_start_keys(void *data,
+    ngx_http_tenant_issuer_t *issuer)
+{
+    return ngx_http_tenant_keyset_start(issuer->keys);
+}
+
+
+static ngx_int_t
+ngx_http_tenant_identity_stop_keys(void *data,
+    ngx_http_tenant_issuer_t *issuer)
+{
+    ngx_http_tenant_keyset_stop(issuer->keys);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_http_tenant_identity_init_process(ngx_cycle_t *cycle,
     ngx_http_tenant_main_conf_t *tmcf)
 {
@@ -589,13 +764,25 @@ ngx_http_tenant_identity_init_process(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    ngx_queue_init(&tmcf->keysets);
+
+    if (ngx_http_tenant_fetch_init_process(cycle, tmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_tenant_registry_each_issuer(tmcf->registry,
+               ngx_http_tenant_identity_start_keys, NULL);
 }
 
 
 void
 ngx_http_tenant_identity_exit_process(ngx_http_tenant_main_conf_t *tmcf)
 {
+    (void) ngx_http_tenant_registry_each_issuer(tmcf->registry,
+               ngx_http_tenant_identity_stop_keys, NULL);
+
+    ngx_http_tenant_fetch_exit_process(tmcf);
+
     tenant_cache_destroy(tmcf->token_cache);
     tmcf->token_cache = NULL;
 }

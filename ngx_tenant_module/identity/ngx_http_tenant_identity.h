@@ -32,8 +32,9 @@ struct ngx_http_tenant_identity_s {
 
 /*
  * Looks for the request's token and fills caller->identity, or
- * caller->refusal.  Neither: there is no token.  What is wrong is not logged
- * here, since not every asker refuses.
+ * caller->refusal, or caller->pending: keys that are on their way; ask again
+ * after a wait for them.  None of it: there is no token.  What is wrong is
+ * not logged here, since not every asker refuses.
  */
 void ngx_http_tenant_identify(ngx_http_request_t *r,
     ngx_http_tenant_caller_t *caller);
@@ -45,9 +46,16 @@ void ngx_http_tenant_identity_release(ngx_http_tenant_identity_t *identity);
 void ngx_http_tenant_identity_status(ngx_http_tenant_identity_t *identity,
     ngx_http_tenant_refusal_t *refusal);
 
+/*
+ * Parks the request until caller->pending may have changed, then runs its
+ * phases again from where it is.  NGX_AGAIN, or what a handler returns.
+ */
+ngx_int_t ngx_http_tenant_identity_park(ngx_http_request_t *r,
+    ngx_http_tenant_ctx_t *ctx);
+
 /* Reads the keys of every issuer; logs what is wrong. */
 ngx_int_t ngx_http_tenant_identity_init_keys(ngx_conf_t *cf,
-    ngx_http_tenant_registry_t *registry);
+    ngx_http_tenant_main_conf_t *tmcf);
 
 /* In a worker, before requests; and when the worker ends. */
 ngx_int_t ngx_http_tenant_identity_init_process(ngx_cycle_t *cycle,

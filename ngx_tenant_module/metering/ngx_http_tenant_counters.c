@@ -45,6 +45,10 @@ ngx_http_tenant_counters_init_zone(ngx_shm_zone_t *shm_zone, void *data)
                     ngx_str_rbtree_insert_value);
     ngx_queue_init(&totals->queue);
 
+    ngx_rbtree_init(&totals->issuers, &totals->issuers_sentinel,
+                    ngx_str_rbtree_insert_value);
+    ngx_queue_init(&totals->issuer_queue);
+
     /* no tenant id starts with "_" */
 
     ngx_str_set(&name, "_overflow");

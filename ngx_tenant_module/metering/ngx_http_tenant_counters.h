@@ -37,6 +37,13 @@ typedef struct {
     ngx_uint_t         slots;
     ngx_http_tenant_counters_t  *overflow;  /* when the zone is full */
 
+    ngx_rbtree_t       issuers;             /* fetched key sets: identity/ */
+    ngx_rbtree_node_t  issuers_sentinel;
+    ngx_queue_t        issuer_queue;
+    ngx_atomic_t       keys_generation;     /* moves when any of them does */
+    ngx_atomic_t       keys_fetched;
+    ngx_atomic_t       keys_failed;
+
     ngx_atomic_t       refused[NGX_HTTP_TENANT_REASONS];
     ngx_atomic_t       cache_hits;
     ngx_atomic_t       cache_misses;

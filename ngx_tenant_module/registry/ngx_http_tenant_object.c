@@ -78,7 +78,7 @@ static const char *const  ngx_http_tenant_tenant_members[] = {
 
 static const char *const  ngx_http_tenant_issuer_members[] = {
     "iss", "tenant", "tenant_claim", "subject_namespace", "jwks_file",
-    "jwks", "algorithms", "audiences", "client_ids", "scopes", "token_use",
+    "jwks", "jwks_uri", "discovery", "algorithms", "audiences", "client_ids", "scopes", "token_use",
     "leeway", "max_age", "require_exp", "required_claims", "claims", NULL
 };
 
@@ -414,32 +414,50 @@ ngx_http_tenant_issuer_keys(ngx_pool_t *pool, ngx_str_t *dir,
 {
     char                    *text;
     ngx_int_t                rc;
+    ngx_uint_t               n;
     ngx_http_tenant_json_t   child;
+
+    n = 0;
 
     rc = ngx_http_tenant_json_string(pool, at, "jwks_file",
                                      &issuer->jwks_file, err);
+    n += (rc == NGX_OK);
+
+    if (rc != NGX_ERROR) {
+        rc = ngx_http_tenant_json_string(pool, at, "jwks_uri",
+                                         &issuer->jwks_uri, err);
+        n += (rc == NGX_OK);
+    }
+
+    if (rc != NGX_ERROR) {
+        rc = ngx_http_tenant_json_string(pool, at, "discovery",
+                                         &issuer->discovery, err);
+        n += (rc == NGX_OK);
+    }
 
     if (rc == NGX_ERROR) {
         return NGX_ERROR;
     }
 
-    if (ngx_http_tenant_json_member(at, "jwks", &child) != NGX_OK) {
+    rc = ngx_http_tenant_json_member(at, "jwks", &child);
+    n += (rc == NGX_OK);
 
-        if (rc == NGX_DECLINED) {
-            return ngx_http_tenant_json_fail(at, err, "has no keys: needs "
-                                             "\"jwks_file\" or \"jwks\"");
-        }
-
-        if (ngx_get_full_name(pool, dir, &issuer->jwks_file) != NGX_OK) {
-            return ngx_http_tenant_json_fail(at, err, "no memory");
-        }
-
-        return NGX_OK;
+    if (n != 1) {
+        return ngx_http_tenant_json_fail(at, err, "%s \"jwks_file\", "
+                                         "\"jwks\", \"jwks_uri\" and "
+                                         "\"discovery\"",
+                                         n ? "has more than one of"
+                                           : "has no keys: needs one of");
     }
 
-    if (rc == NGX_OK) {
-        return ngx_http_tenant_json_fail(&child, err,
-                                         "conflicts with \"jwks_file\"");
+    if (issuer->jwks_file.len
+        && ngx_get_full_name(pool, dir, &issuer->jwks_file) != NGX_OK)
+    {
+        return ngx_http_tenant_json_fail(at, err, "no memory");
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_OK;
     }
 
     if (!json_is_object(child.value)) {

@@ -103,8 +103,10 @@ typedef struct {
     ngx_str_t                 subject_namespace;
     ngx_str_t                 jwks_file;   /* full path, or empty */
     ngx_str_t                 jwks;        /* inline, JSON text, or empty */
+    ngx_str_t                 jwks_uri;    /* fetched, or empty */
+    ngx_str_t                 discovery;   /* of OpenID Connect, or empty */
     tenant_rules_t            rules;
-    void                     *keys;        /* identity/ hangs them here */
+    struct ngx_http_tenant_keyset_s  *keys;    /* of identity/ */
 } ngx_http_tenant_issuer_t;
 
 

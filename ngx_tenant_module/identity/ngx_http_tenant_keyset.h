@@ -1,0 +1,109 @@
+/*
+ * The keys of an issuer: from a file or the registry, parsed once, or from a
+ * URL, fetched by one worker and shared by all.
+ *
+ * The text of a fetched set stands in shared memory with its times; each
+ * worker makes keys of its own from it when the text has changed.
+ */
+
+#ifndef NGX_HTTP_TENANT_KEYSET_H
+#define NGX_HTTP_TENANT_KEYSET_H
+
+
+#include "../ngx_http_tenant_module.h"
+#include "ngx_http_tenant_fetch.h"
+#include "tenant_jwks.h"
+
+
+/* Of an issuer, in shared memory; written under the zone's mutex. */
+typedef struct {
+    ngx_str_node_t   sn;             /* sn.str: iss */
+    ngx_queue_t      queue;
+
+    ngx_atomic_t     generation;     /* of the text */
+    ngx_atomic_t     attempts;       /* finished ones, good or bad */
+
+    time_t           lease;          /* until then somebody is fetching */
+    time_t           attempted;      /* start of the newest attempt */
+    time_t           fetched;        /* newest success; 0: none yet */
+    time_t           refresh;        /* next attempt that is due by itself */
+    time_t           expires;        /* of the text */
+    ngx_uint_t       failures;       /* since the newest success */
+    ngx_uint_t       status;         /* HTTP status of the newest attempt */
+
+    size_t           len;
+    u_char          *text;           /* JWK Set; NULL: none yet */
+} ngx_http_tenant_shared_keys_t;
+
+
+/* Of an issuer, in a worker. */
+struct ngx_http_tenant_keyset_s {
+    ngx_http_tenant_issuer_t        *issuer;
+    ngx_http_tenant_main_conf_t     *tmcf;
+    tenant_jwks_t                   *jwks;        /* NULL: none (yet) */
+
+    /* of a fetched set */
+    ngx_http_tenant_shared_keys_t   *shared;
+    ngx_uint_t                       generation;  /* what jwks is made of */
+    ngx_http_tenant_fetch_t         *fetch;
+    ngx_queue_t                      queue;       /* fetched sets in use */
+    ngx_queue_t                      waiters;
+    ngx_uint_t                       nwaiters;
+    ngx_event_t                      timer;
+};
+
+
+/*
+ * A request that waits for a fetch.  Embedded in whatever waits; resume() is
+ * called once, from an event of its own, unless it is cancelled before.
+ */
+typedef struct {
+    ngx_queue_t                  queue;
+    ngx_http_tenant_keyset_t    *keyset;
+    ngx_uint_t                   attempts;    /* when the waiting began */
+    time_t                       deadline;
+    void                       (*resume)(void *data);
+    void                        *data;
+    unsigned                     waiting:1;
+} ngx_http_tenant_waiter_t;
+
+
+/*
+ * The keys to verify with now.  NGX_OK: keyset->jwks; NGX_AGAIN: they are
+ * being fetched for the first time, wait; NGX_DECLINED: there are none and
+ * an attempt has failed lately.
+ */
+ngx_int_t ngx_http_tenant_keyset_ready(ngx_http_tenant_keyset_t *keyset);
+
+/*
+ * A token names a kid that the set does not have.  NGX_AGAIN: a fetch is on
+ * its way, wait; NGX_DECLINED: the interval between fetches is not over.
+ */
+ngx_int_t ngx_http_tenant_keyset_unknown_kid(
+    ngx_http_tenant_keyset_t *keyset);
+
+/* NGX_DECLINED: too many wait already. */
+ngx_int_t ngx_http_tenant_keyset_wait(ngx_http_tenant_keyset_t *keyset,
+    ngx_http_tenant_waiter_t *waiter);
+void ngx_http_tenant_waiter_cancel(ngx_http_tenant_waiter_t *waiter);
+
+/*
+ * Takes over what other workers fetched, and drops the tokens verified by
+ * what it replaces.  One load when nothing changed.
+ */
+void ngx_http_tenant_keysets_sync(ngx_http_tenant_main_conf_t *tmcf);
+
+/* The directive tenant_keys [min=] [max=] [stale=] [interval=] */
+char *ngx_http_tenant_keys_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* Static sets are parsed, fetched ones made ready.  NGX_ERROR: logged. */
+ngx_int_t ngx_http_tenant_keyset_create(ngx_conf_t *cf,
+    ngx_http_tenant_main_conf_t *tmcf, ngx_http_tenant_issuer_t *issuer);
+
+/* In a worker: finds the shared part, arms the timer. */
+ngx_int_t ngx_http_tenant_keyset_start(ngx_http_tenant_keyset_t *keyset);
+void ngx_http_tenant_keyset_stop(ngx_http_tenant_keyset_t *keyset);
+
+
+#endif /* NGX_HTTP_TENANT_KEYSET_H */
