@@ -6,6 +6,7 @@
 #include "ngx_http_tenant_module.h"
 #include "authz/ngx_http_tenant_authz.h"
 #include "context/ngx_http_tenant_context.h"
+#include "identity/ngx_http_tenant_bearer.h"
 #include "identity/ngx_http_tenant_identity.h"
 #include "identity/ngx_http_tenant_keyset.h"
 #include "metering/ngx_http_tenant_counters.h"
@@ -148,6 +149,20 @@ static ngx_command_t  ngx_http_tenant_commands[] = {
       ngx_conf_set_str_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_tenant_loc_conf_t, realm),
+      NULL },
+
+    { ngx_string("tenant_token"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_tenant_token_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tenant_token_upstream"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_tenant_token_upstream_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
       NULL },
 
     { ngx_string("tenant_agent"),
@@ -713,6 +728,8 @@ ngx_http_tenant_create_loc_conf(ngx_conf_t *cf)
 
     tlcf->auth = NGX_CONF_UNSET_UINT;
     tlcf->policy = NGX_CONF_UNSET_UINT;
+    tlcf->sources = NGX_CONF_UNSET_PTR;
+    tlcf->token_upstream = NGX_CONF_UNSET_PTR;
     tlcf->decision_log = NGX_CONF_UNSET_PTR;
     tlcf->header_set = NGX_CONF_UNSET_UINT;
     tlcf->headers = NGX_CONF_UNSET_PTR;
@@ -732,6 +749,9 @@ ngx_http_tenant_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->realm, prev->realm, "tenant");
     ngx_conf_merge_uint_value(conf->policy, prev->policy,
                               NGX_HTTP_TENANT_POLICY_ENFORCE);
+    ngx_conf_merge_ptr_value(conf->sources, prev->sources, NULL);
+    ngx_conf_merge_ptr_value(conf->token_upstream, prev->token_upstream,
+                             NULL);
     ngx_conf_merge_ptr_value(conf->decision_log, prev->decision_log, NULL);
     ngx_conf_merge_ptr_value(conf->headers, prev->headers, NULL);
 

@@ -32,6 +32,7 @@ typedef struct ngx_http_tenant_identity_s      ngx_http_tenant_identity_t;
 typedef struct ngx_http_tenant_policies_s      ngx_http_tenant_policies_t;
 typedef struct ngx_http_tenant_decision_log_s  ngx_http_tenant_decision_log_t;
 typedef struct ngx_http_tenant_keyset_s        ngx_http_tenant_keyset_t;
+typedef struct ngx_http_tenant_source_s        ngx_http_tenant_source_t;
 typedef struct ngx_http_tenant_ctx_s           ngx_http_tenant_ctx_t;
 
 
@@ -72,6 +73,10 @@ typedef struct {
 typedef struct {
     ngx_uint_t                       auth;
     ngx_str_t                        realm;
+
+    ngx_array_t                     *sources;   /* ngx_http_tenant_source_t;
+                                                   NULL: Authorization */
+    struct ngx_http_tenant_token_upstream_s  *token_upstream;
 
     ngx_http_complex_value_t        *agent;
     ngx_http_complex_value_t        *action;
@@ -130,6 +135,8 @@ typedef struct {
     ngx_http_tenant_identity_t      *identity;  /* NULL: no token, or a
                                                    refused one */
     ngx_http_tenant_refusal_t        refusal;   /* of the token */
+    ngx_str_t                        token;     /* as it came */
+    ngx_http_tenant_source_t        *source;    /* where it stood */
     ngx_http_tenant_keyset_t        *pending;   /* keys that the token has to
                                                    wait for */
     ngx_http_tenant_ctx_t           *last;      /* newest pass of the main

@@ -1,4 +1,5 @@
 #include "ngx_http_tenant_context.h"
+#include "../identity/ngx_http_tenant_bearer.h"
 #include "../identity/ngx_http_tenant_identity.h"
 
 
@@ -19,8 +20,10 @@ static ngx_uint_t ngx_http_tenant_header_is(ngx_table_elt_t *h,
     ngx_str_t *name, ngx_uint_t prefix);
 static ngx_uint_t ngx_http_tenant_headers_check(ngx_http_request_t *r,
     ngx_http_tenant_loc_conf_t *tlcf);
+static ngx_http_tenant_source_t *ngx_http_tenant_headers_token(
+    ngx_http_tenant_loc_conf_t *tlcf, ngx_http_tenant_ctx_t *ctx);
 static ngx_int_t ngx_http_tenant_headers_strip(ngx_http_request_t *r,
-    ngx_http_tenant_loc_conf_t *tlcf);
+    ngx_http_tenant_loc_conf_t *tlcf, ngx_http_tenant_source_t *source);
 static ngx_int_t ngx_http_tenant_headers_ready(ngx_http_request_t *r,
     ngx_http_tenant_ctx_t *ctx, ngx_http_tenant_ready_t *ready);
 static ngx_int_t ngx_http_tenant_headers_own(ngx_http_request_t *r,
@@ -179,8 +182,10 @@ ngx_http_tenant_header_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 ngx_int_t
 ngx_http_tenant_headers(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 {
-    ngx_http_tenant_ready_t     *ready;
-    ngx_http_tenant_loc_conf_t  *tlcf;
+    ngx_http_tenant_ready_t           *ready;
+    ngx_http_tenant_source_t          *source;
+    ngx_http_tenant_loc_conf_t        *tlcf;
+    ngx_http_tenant_token_upstream_t  *up;
 
     tlcf = ngx_http_get_module_loc_conf(r, ngx_http_tenant_module);
 
@@ -189,14 +194,26 @@ ngx_http_tenant_headers(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
      * write into the parent's.  It gets a list of its own.
      */
 
-    if ((r != r->main || ngx_http_tenant_headers_check(r, tlcf))
-        && ngx_http_tenant_headers_strip(r, tlcf) != NGX_OK)
+    source = ngx_http_tenant_headers_token(tlcf, ctx);
+
+    if ((r != r->main || source || ngx_http_tenant_headers_check(r, tlcf))
+        && ngx_http_tenant_headers_strip(r, tlcf, source) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     if (ctx == NULL || ctx->caller->identity == NULL) {
         return NGX_OK;
+    }
+
+    up = tlcf->token_upstream;
+
+    if (up && up->mode == NGX_HTTP_TENANT_TOKEN_MOVE
+        && ngx_http_tenant_header_push(r, &up->name, &up->lowcase, &up->hash,
+                                       &ctx->caller->token)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     switch (tlcf->header_set) {
@@ -219,6 +236,22 @@ ngx_http_tenant_headers(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 
     return tlcf->headers ? ngx_http_tenant_headers_own(r, tlcf->headers)
                          : NGX_OK;
+}
+
+
+/* Where the token has to be taken away, or NULL. */
+
+static ngx_http_tenant_source_t *
+ngx_http_tenant_headers_token(ngx_http_tenant_loc_conf_t *tlcf,
+    ngx_http_tenant_ctx_t *ctx)
+{
+    if (ctx == NULL || tlcf->token_upstream == NULL
+        || tlcf->token_upstream->mode == NGX_HTTP_TENANT_TOKEN_PASS)
+    {
+        return NULL;
+    }
+
+    return ctx->caller->source;
 }
 
 
@@ -259,7 +292,7 @@ ngx_http_tenant_headers_check(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_tenant_headers_strip(ngx_http_request_t *r,
-    ngx_http_tenant_loc_conf_t *tlcf)
+    ngx_http_tenant_loc_conf_t *tlcf, ngx_http_tenant_source_t *source)
 {
     ngx_uint_t        i;
     ngx_list_t        list;
@@ -298,12 +331,25 @@ ngx_http_tenant_headers_strip(ngx_http_request_t *r,
             continue;
         }
 
+        if (source && ngx_http_tenant_bearer_carries(source, &h[i])) {
+            continue;
+        }
+
         copy = ngx_list_push(&list);
         if (copy == NULL) {
             return NGX_ERROR;
         }
 
         *copy = h[i];
+
+        if (source && ngx_http_tenant_bearer_cut(r, source, copy) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (source && ngx_http_tenant_bearer_cut(r, source, NULL) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     r->headers_in.headers = list;
@@ -341,6 +387,12 @@ ngx_http_tenant_header_forged(ngx_http_tenant_loc_conf_t *tlcf,
                 return 1;
             }
         }
+    }
+
+    if (tlcf->token_upstream && tlcf->token_upstream->name.len
+        && ngx_http_tenant_header_is(h, &tlcf->token_upstream->lowcase, 0))
+    {
+        return 1;
     }
 
     if (tlcf->headers == NULL) {

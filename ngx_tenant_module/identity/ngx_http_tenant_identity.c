@@ -1,4 +1,5 @@
 #include "ngx_http_tenant_identity.h"
+#include "ngx_http_tenant_bearer.h"
 #include "ngx_http_tenant_keyset.h"
 #include "tenant_actor.h"
 #include "tenant_cache.h"
@@ -9,8 +10,6 @@
 #define NGX_HTTP_TENANT_CACHE_ENTRIES  65536
 
 
-static ngx_int_t ngx_http_tenant_bearer(ngx_http_request_t *r,
-    ngx_str_t *token, ngx_http_tenant_refusal_t *refusal);
 static ngx_http_tenant_identity_t *ngx_http_tenant_identity_verify(
     ngx_http_request_t *r, ngx_str_t *token, tenant_identity_t *names,
     ngx_http_tenant_caller_t *caller);
@@ -47,7 +46,6 @@ ngx_http_tenant_identify(ngx_http_request_t *r,
     ngx_http_tenant_caller_t *caller)
 {
     time_t                        now;
-    ngx_int_t                     rc;
     ngx_str_t                     token;
     tenant_identity_t             names;
     ngx_http_tenant_totals_t     *totals;
@@ -58,11 +56,11 @@ ngx_http_tenant_identify(ngx_http_request_t *r,
 
     caller->pending = NULL;
 
-    rc = ngx_http_tenant_bearer(r, &token, &caller->refusal);
-
-    if (rc != NGX_OK) {
+    if (ngx_http_tenant_bearer(r, caller) != NGX_OK) {
         return;
     }
+
+    token = caller->token;
 
     now = ngx_time();
     totals = ngx_http_tenant_totals(r);
@@ -114,59 +112,6 @@ ngx_http_tenant_identify(ngx_http_request_t *r,
     {
         identity->refs++;
     }
-}
-
-
-/* RFC 6750, section 2.1; the scheme is case-insensitive (RFC 9110) */
-
-static ngx_int_t
-ngx_http_tenant_bearer(ngx_http_request_t *r, ngx_str_t *token,
-    ngx_http_tenant_refusal_t *refusal)
-{
-    u_char           *p, *last;
-    ngx_table_elt_t  *h;
-
-    h = r->headers_in.authorization;
-
-    if (h == NULL) {
-        return NGX_DECLINED;
-    }
-
-    if (ngx_http_tenant_header_repeated(h)) {
-        ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_INVALID_REQUEST,
-                                NGX_HTTP_BAD_REQUEST, "invalid_request",
-                                "more than one Authorization header");
-        return NGX_ERROR;
-    }
-
-    p = h->value.data;
-    last = p + h->value.len;
-
-    if (h->value.len < sizeof("Bearer ") - 1
-        || ngx_strncasecmp(p, (u_char *) "Bearer ", sizeof("Bearer ") - 1)
-           != 0)
-    {
-        /* another scheme: as if there were no credentials */
-        return NGX_DECLINED;
-    }
-
-    p += sizeof("Bearer ") - 1;
-
-    while (p < last && *p == ' ') {
-        p++;
-    }
-
-    token->data = p;
-    token->len = last - p;
-
-    if (token->len == 0) {
-        ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_INVALID_REQUEST,
-                                NGX_HTTP_BAD_REQUEST, "invalid_request",
-                                "empty bearer token");
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
 }
 
 
