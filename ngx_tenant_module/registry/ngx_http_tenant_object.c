@@ -834,6 +834,10 @@ ngx_http_tenant_endpoint_read(ngx_pool_t *pool,
 
     u.no_resolve = 1;
 
+    /* parsed, so that it can be refused */
+
+    u.uri_part = 1;
+
     if (ngx_parse_url(pool, &u) != NGX_OK) {
         return ngx_http_tenant_json_fail(at, err, "%s in \"%V\"",
                                          u.err ? u.err : "invalid address",

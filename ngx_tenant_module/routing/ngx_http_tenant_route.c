@@ -349,9 +349,21 @@ ngx_http_tenant_route_free_silo(ngx_peer_connection_t *pc, void *data,
 {
     ngx_http_tenant_peer_t  *peer = data;
 
+    ngx_uint_t  i;
+
     if (peer->current) {
 
-        if (state & NGX_PEER_FAILED) {
+        if ((state & NGX_PEER_FAILED) && pc->cached) {
+
+            /*
+             * The server may have closed a kept connection at any time,
+             * which says nothing of the server: a new one may be tried.
+             */
+
+            i = peer->current - peer->route->endpoints;
+            peer->tried &= ~((uint64_t) 1 << i);
+
+        } else if (state & NGX_PEER_FAILED) {
             peer->current->fails++;
             peer->current->failed = ngx_time();
 
@@ -448,31 +460,41 @@ ngx_http_tenant_route_save_session(ngx_peer_connection_t *pc, void *data)
 /*
  * nginx's keepalive cache compares addresses, and only those: two tenants
  * behind one address would share a connection, with its TLS name and
- * whatever state it has.  The tenant's tag behind the address makes them
- * two; connect() ignores what follows the address of its family.
+ * whatever state it has.  The tenant's tag makes them two.  It stands where
+ * connect() does not look: behind the address of its family, and behind the
+ * NUL of a UNIX-domain path, as nothing may follow a sockaddr_un.
  */
 
 static ngx_int_t
 ngx_http_tenant_route_tag(ngx_http_tenant_peer_t *peer,
     ngx_peer_connection_t *pc, struct sockaddr *sockaddr, socklen_t socklen)
 {
-    u_char  *p;
+    size_t  at;
 
-    if (socklen + sizeof(uint64_t) > sizeof(ngx_sockaddr_t)) {
+    at = socklen;
 
-        /* only a UNIX-domain socket with a path of some 100 bytes */
+#if (NGX_HAVE_UNIX_DOMAIN)
 
-        ngx_log_error(NGX_LOG_ERR, pc->log, 0,
-                      "tenant_route: the address of %V is too long",
-                      pc->name);
-        return NGX_ERROR;
+    if (sockaddr->sa_family == AF_UNIX) {
+        at = offsetof(struct sockaddr_un, sun_path) + 1
+             + ngx_strlen(((struct sockaddr_un *) sockaddr)->sun_path);
+
+        if (at + sizeof(uint64_t) > sizeof(struct sockaddr_un)) {
+            ngx_log_error(NGX_LOG_ERR, pc->log, 0,
+                          "tenant_route: the path of %V is too long",
+                          pc->name);
+            return NGX_ERROR;
+        }
     }
 
-    p = ngx_cpymem(&peer->sockaddr, sockaddr, socklen);
-    (void) ngx_cpymem(p, &peer->tenant->tag, sizeof(uint64_t));
+#endif
+
+    ngx_memcpy(&peer->sockaddr, sockaddr, socklen);
+    ngx_memcpy((u_char *) &peer->sockaddr + at, &peer->tenant->tag,
+               sizeof(uint64_t));
 
     pc->sockaddr = &peer->sockaddr.sockaddr;
-    pc->socklen = socklen + sizeof(uint64_t);
+    pc->socklen = ngx_max(socklen, at + sizeof(uint64_t));
 
     return NGX_OK;
 }

@@ -63,12 +63,17 @@ $(BUILD)/fuzz/%: t/fuzz/%.c $(IDENTITY_SRCS)
 
 # New inputs go below $(BUILD); the seeds in t/fuzz stay as they are.
 fuzz-identity: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
-	@set -e; for target in $(FUZZ_TARGETS); do \
+	@failed=0; for target in $(FUZZ_TARGETS); do \
 	    mkdir -p $(BUILD)/fuzz/corpus/$$target; \
+	    log=$(BUILD)/fuzz/$$target.log; \
 	    $(BUILD)/fuzz/$$target -max_total_time=$(FUZZ_SECONDS) \
 	        -max_len=4096 -print_final_stats=1 -verbosity=0 \
 	        -artifact_prefix=$(BUILD)/fuzz/ \
-	        $(BUILD)/fuzz/corpus/$$target t/fuzz/seeds/$$target; \
-	done
+	        $(BUILD)/fuzz/corpus/$$target t/fuzz/seeds/$$target \
+	        > $$log 2>&1 || { tail -n 40 $$log; failed=$$((failed + 1)); }; \
+	    echo "$$target: $$(awk '/executed_units/ { print $$2 }' $$log) runs"; \
+	done; \
+	echo "$$(($(words $(FUZZ_TARGETS)) - failed)) passed, $$failed failed"; \
+	[ $$failed = 0 ]
 
 -include $(IDENTITY_OBJS:.o=.d) $(UNIT_OBJS:.o=.d) $(BENCH_OBJS:.o=.d)

@@ -1,6 +1,7 @@
 /* Whole policies as tokens, policy sets as text, and template links. */
 
 import { Expressions, path_tokens, uid_tokens } from './expression.mjs';
+import { focus } from './focus.mjs';
 import * as text from './text.mjs';
 import { obj, arr, str, raw, mutate, print } from './json.mjs';
 
@@ -237,19 +238,26 @@ function long_chain(rng) {
 
 /*
  * A policy set: { text, links, kind, depth }. links is JSON text or null;
- * kind is 'valid' 'tokens' 'chars' 'soup' 'nested' 'chain', how it was made;
- * depth is the nesting made on purpose, if any.
+ * kind is 'valid' 'tokens' 'chars' 'soup' 'nested' 'chain' 'focus', how it
+ * was made; depth is the nesting made on purpose, if any.
  */
 export function policy_set(world) {
   const { rng } = world;
   const kind = rng.weighted([[740, 'valid'], [120, 'tokens'], [100, 'chars'],
-    [20, 'soup'], [3, 'nested'], [3, 'chain']]);
+    [20, 'soup'], [3, 'nested'], [3, 'chain'],
+    [80, 'focus']]);
 
   if (kind === 'nested') {
     return { ...nested(rng), links: null, kind };
   }
   if (kind === 'chain') {
     return { text: long_chain(rng), links: null, kind };
+  }
+  if (kind === 'focus') {
+    /* one refused text hides the others, hence few of them */
+    return { text: rng.many(1, 6, () => `${rng.pick(['permit', 'forbid'])
+    }(principal, action, resource) when { ${focus(rng)} };`).join('\n'),
+    links: null, kind };
   }
 
   const ids = { next: 0 };

@@ -15,18 +15,19 @@ use Tenant::Server ();
 
 our @EXPORT_OK = qw(count functions gate);
 
-# Requests of the two runs.  Both are past the first of everything: caches
-# filled, upstream connection open.
+# Requests of the two runs, after every token was seen once.  Both are past
+# the first of everything: caches filled, upstream connection open.
 my @REQUESTS = (500, 3500);
 
 
 # count($which, %opt): what a request costs, {total, function => {name =>
-# instructions}}.  which: bare or full.  One connection, so that every
-# request takes the same turns of the event loop.
+# instructions}}.  which: bare or full; tokens a file, seen the number of
+# tokens in it, http as of full().  One connection, so that every request
+# takes the same turns of the event loop.
 sub count
 {
     my ($which, %opt) = @_;
-    my @runs = map { run($which, $_, %opt) } @REQUESTS;
+    my @runs = map { run($which, $opt{seen} + $_, %opt) } @REQUESTS;
     my $requests = $REQUESTS[1] - $REQUESTS[0];
     my %result = (total => ($runs[1]{total} - $runs[0]{total}) / $requests);
 
@@ -49,11 +50,12 @@ sub run
     unlink $out;
 
     my $server = ($which eq 'bare' ? \&bare : \&full)->(
-        single => 1, name => "$which.callgrind",
+        single => 1, name => "$which.callgrind", http => $opt{http},
         binary => "$root/t/bench/under-callgrind",
         env => { CALLGRIND_OUT => $out });
 
-    load($server, %opt, connections => 1, requests => $requests);
+    load($server, tokens => $opt{tokens}, connections => 1,
+         requests => $requests);
 
     # nginx without a master sees a signal only at its next event, when it
     # came while it was about to wait: stop() then sends another
@@ -127,7 +129,8 @@ sub functions
 
     my @names = sort { $more{$b} <=> $more{$a} || $a cmp $b } keys %more;
 
-    return map { [$_, $more{$_}] } @names[0 .. ($n < @names ? $n : @names) - 1];
+    $n = @names if $n > @names;
+    return map { [$_, $more{$_}] } @names[0 .. $n - 1];
 }
 
 
