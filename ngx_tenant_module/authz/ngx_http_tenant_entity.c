@@ -588,15 +588,19 @@ ngx_http_tenant_entity_claim(policy_arena_t *arena, json_t *claim,
         return NGX_OK;
 
     case JSON_REAL:
-        real = json_real_value(claim) * 10000.0;
+        real = json_real_value(claim);
 
-        if (real < -9e15 || real > 9e15) {
+        /* beyond it four digits are no longer apart in a double */
+
+        if (real < -9e11 || real > 9e11) {
             return NGX_DECLINED;
         }
 
-        scaled = (int64_t) real;
+        /* 0.57 * 10000 is not quite 5700: the nearest one must be it */
 
-        if ((double) scaled != real) {
+        scaled = (int64_t) (real * 10000.0 + (real < 0 ? -0.5 : 0.5));
+
+        if ((double) scaled / 10000.0 != real) {
             return NGX_DECLINED;
         }
 
