@@ -392,14 +392,11 @@ ngx_http_tenant_claim_text(ngx_pool_t *pool, const json_t *claim,
         (void) tenant_claim_texts(&texts, claim, 0);
 
         while (tenant_claim_texts_next(&texts, &item)) {
-            if (p != text->data) {
-                *p++ = ',';
-            }
-
             p = ngx_http_tenant_claim_item(p, &item);
+            *p++ = ',';
         }
 
-        text->len = p - text->data;
+        text->len = p > text->data ? p - text->data - 1 : 0;
 
         return NGX_OK;
     }
