@@ -66,7 +66,7 @@ typedef struct {
     ngx_array_t                      policies;  /* every compiled set:
                                                    ngx_http_tenant_policies_t
                                                    pointers */
-    void                            *arena;     /* of authz/, this worker */
+    struct ngx_http_tenant_authz_s  *authz;     /* of authz/, this worker */
 } ngx_http_tenant_main_conf_t;
 
 

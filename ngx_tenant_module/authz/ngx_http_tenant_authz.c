@@ -6,6 +6,8 @@
 #define NGX_HTTP_TENANT_ERROR_LEN  512      /* of one evaluation error */
 
 
+static const policy_uid_t *ngx_http_tenant_authz_action(
+    ngx_http_tenant_authz_t *authz, ngx_str_t *name, policy_uid_t *uid);
 static ngx_int_t ngx_http_tenant_authz_context(ngx_http_request_t *r,
     ngx_http_tenant_policies_t *policies, policy_arena_t *arena,
     policy_value_t *context);
@@ -34,23 +36,69 @@ ngx_int_t
 ngx_http_tenant_authz_init_process(ngx_cycle_t *cycle,
     ngx_http_tenant_main_conf_t *tmcf)
 {
-    void  *buffer;
+    void                     *buffer;
+    ngx_http_tenant_authz_t  *authz;
 
+    authz = ngx_palloc(cycle->pool, sizeof(ngx_http_tenant_authz_t));
     buffer = ngx_palloc(cycle->pool, POLICY_SCRATCH);
-    if (buffer == NULL) {
+
+    if (authz == NULL || buffer == NULL) {
         return NGX_ERROR;
     }
 
-    tmcf->arena = policy_arena_init(buffer, POLICY_SCRATCH);
+    authz->arena = policy_arena_init(buffer, POLICY_SCRATCH);
 
-    return tmcf->arena ? NGX_OK : NGX_ERROR;
+    if (authz->arena == NULL
+        || policy_uid_init(&authz->anonymous, POLICY_STR("Anonymous"),
+                           POLICY_STR("anonymous"))
+           != POLICY_OK
+        || policy_uid_init(&authz->invoke, POLICY_STR("Action"),
+                           POLICY_STR("InvokeAgent"))
+           != POLICY_OK
+        || policy_uid_init(&authz->ping, POLICY_STR("Action"),
+                           POLICY_STR("PingAgent"))
+           != POLICY_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    tmcf->authz = authz;
+
+    return NGX_OK;
+}
+
+
+/* The two usual names are hashed once; tenant_action may make any other. */
+
+static const policy_uid_t *
+ngx_http_tenant_authz_action(ngx_http_tenant_authz_t *authz, ngx_str_t *name,
+    policy_uid_t *uid)
+{
+    policy_str_t  id;
+
+    if (name->len == authz->invoke.id_len
+        && ngx_memcmp(name->data, authz->invoke.id, name->len) == 0)
+    {
+        return &authz->invoke;
+    }
+
+    if (name->len == authz->ping.id_len
+        && ngx_memcmp(name->data, authz->ping.id, name->len) == 0)
+    {
+        return &authz->ping;
+    }
+
+    id.data = (char *) name->data;
+    id.len = name->len;
+
+    return policy_uid_init(uid, POLICY_STR("Action"), id) == POLICY_OK
+           ? uid : NULL;
 }
 
 
 ngx_int_t
 ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 {
-    policy_str_t                  name;
     policy_uid_t                  action;
     policy_status_t               rc;
     policy_arena_t               *arena;
@@ -64,13 +112,11 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
     ngx_http_tenant_loc_conf_t   *tlcf;
     ngx_http_tenant_main_conf_t  *tmcf;
 
-    static policy_uid_t  anonymous;
-
     tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
     tlcf = ngx_http_get_module_loc_conf(r, ngx_http_tenant_module);
 
     policies = tlcf->policies;
-    arena = tmcf->arena;
+    arena = tmcf->authz->arena;
     identity = ctx->caller->identity;
 
     ngx_memzero(&request, sizeof(policy_request_t));
@@ -99,24 +145,14 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
         request.principal = &principal->uid;
 
     } else {
-        if (policy_uid_init(&anonymous, POLICY_STR("Anonymous"),
-                            POLICY_STR("anonymous"))
-            != POLICY_OK)
-        {
-            goto fault;
-        }
-
-        request.principal = &anonymous;
+        request.principal = &tmcf->authz->anonymous;
     }
 
-    name.data = (char *) ctx->action.data;
-    name.len = ctx->action.len;
-
-    if (policy_uid_init(&action, POLICY_STR("Action"), name) != POLICY_OK) {
+    request.action = ngx_http_tenant_authz_action(tmcf->authz, &ctx->action,
+                                                  &action);
+    if (request.action == NULL) {
         goto fault;
     }
-
-    request.action = &action;
 
     if (ngx_http_tenant_authz_context(r, policies, arena, &request.context)
         != NGX_OK)

@@ -48,6 +48,15 @@ ngx_http_tenant_entity_t *ngx_http_tenant_entity_agent(
     ngx_http_request_t *r, ngx_http_tenant_agent_t *agent);
 
 
+/* What a worker keeps for its decisions. */
+typedef struct ngx_http_tenant_authz_s {
+    policy_arena_t  *arena;
+    policy_uid_t     anonymous;
+    policy_uid_t     invoke;
+    policy_uid_t     ping;
+} ngx_http_tenant_authz_t;
+
+
 /* Writes the decision where the location wants it. */
 void ngx_http_tenant_decision_log(ngx_http_request_t *r,
     ngx_http_tenant_ctx_t *ctx, const policy_request_t *request,

@@ -32,4 +32,12 @@ ngx_int_t ngx_http_tenant_headers(ngx_http_request_t *r,
     ngx_http_tenant_ctx_t *ctx);
 
 
+/*
+ * Percent-encodes what cannot stand in a header value.  dst has room for the
+ * result; NULL: nothing is written.  Returns the length of the result, which
+ * is src's if there is nothing to encode.
+ */
+size_t ngx_http_tenant_header_escape(u_char *dst, u_char *src, size_t len);
+
+
 #endif /* NGX_HTTP_TENANT_CONTEXT_H */

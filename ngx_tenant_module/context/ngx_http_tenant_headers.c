@@ -31,9 +31,6 @@ static ngx_int_t ngx_http_tenant_headers_own(ngx_http_request_t *r,
 static ngx_int_t ngx_http_tenant_header_push(ngx_http_request_t *r,
     ngx_str_t *name, ngx_str_t *lowcase, ngx_uint_t *hash,
     ngx_str_t *value);
-static ngx_uint_t ngx_http_tenant_header_unsafe(ngx_str_t *value, size_t i);
-static ngx_int_t ngx_http_tenant_header_encode(ngx_pool_t *pool,
-    ngx_str_t *value);
 
 
 /* the order is that of the values in ngx_http_tenant_headers_ready() */
@@ -465,8 +462,9 @@ ngx_http_tenant_headers_ready(ngx_http_request_t *r,
         values[2] = ngx_http_tenant_models[ctx->route->model];
     }
 
-    values[3].data = (u_char *) identity->names.subject.data;
-    values[3].len = identity->names.subject.len;
+    /* the others are of alphabets that need no encoding */
+
+    values[3] = identity->subject_header;
     values[4] = identity->actor_id;
 
     if (ctx->agent) {
@@ -493,6 +491,8 @@ ngx_http_tenant_headers_ready(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_tenant_headers_own(ngx_http_request_t *r, ngx_array_t *headers)
 {
+    u_char                    *p;
+    size_t                     len;
     ngx_str_t                  value;
     ngx_uint_t                 i;
     ngx_http_tenant_header_t  *h;
@@ -505,10 +505,27 @@ ngx_http_tenant_headers_own(ngx_http_request_t *r, ngx_array_t *headers)
             return NGX_ERROR;
         }
 
-        if (value.len
-            && ngx_http_tenant_header_push(r, &h[i].name, &h[i].lowcase,
-                                           &h[i].hash, &value)
-               != NGX_OK)
+        if (value.len == 0) {
+            continue;
+        }
+
+        len = ngx_http_tenant_header_escape(NULL, value.data, value.len);
+
+        if (len != value.len) {
+            p = ngx_pnalloc(r->pool, len);
+            if (p == NULL) {
+                return NGX_ERROR;
+            }
+
+            (void) ngx_http_tenant_header_escape(p, value.data, value.len);
+
+            value.data = p;
+            value.len = len;
+        }
+
+        if (ngx_http_tenant_header_push(r, &h[i].name, &h[i].lowcase,
+                                        &h[i].hash, &value)
+            != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -539,7 +556,7 @@ ngx_http_tenant_header_push(ngx_http_request_t *r, ngx_str_t *name,
     h->value = *value;
     ngx_http_tenant_header_end(h);
 
-    return ngx_http_tenant_header_encode(r->pool, &h->value);
+    return NGX_OK;
 }
 
 
@@ -549,54 +566,43 @@ ngx_http_tenant_header_push(ngx_http_request_t *r, ngx_str_t *name,
  * stay two.
  */
 
-static ngx_uint_t
-ngx_http_tenant_header_unsafe(ngx_str_t *value, size_t i)
+size_t
+ngx_http_tenant_header_escape(u_char *dst, u_char *src, size_t len)
 {
-    u_char  c;
-
-    c = value->data[i];
-
-    return c < 0x20 || c > 0x7e || c == '%'
-           || (c == ' ' && (i == 0 || i == value->len - 1));
-}
-
-
-static ngx_int_t
-ngx_http_tenant_header_encode(ngx_pool_t *pool, ngx_str_t *value)
-{
-    u_char   c, *p;
+    u_char   c;
     size_t   i, n;
 
     static const u_char  hex[] = "0123456789ABCDEF";
 
-    for (i = 0, n = 0; i < value->len; i++) {
-        n += ngx_http_tenant_header_unsafe(value, i);
-    }
+    for (i = 0, n = 0; i < len; i++) {
+        c = src[i];
 
-    if (n == 0) {
-        return NGX_OK;
-    }
+        if (c > 0x20 && c < 0x7f && c != '%') {
+            if (dst) {
+                dst[n] = c;
+            }
 
-    p = ngx_pnalloc(pool, value->len + n * 2);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0, n = 0; i < value->len; i++) {
-        c = value->data[i];
-
-        if (ngx_http_tenant_header_unsafe(value, i)) {
-            p[n++] = '%';
-            p[n++] = hex[c >> 4];
-            p[n++] = hex[c & 0xf];
+            n++;
             continue;
         }
 
-        p[n++] = c;
+        if (c == ' ' && i && i < len - 1) {
+            if (dst) {
+                dst[n] = c;
+            }
+
+            n++;
+            continue;
+        }
+
+        if (dst) {
+            dst[n] = '%';
+            dst[n + 1] = hex[c >> 4];
+            dst[n + 2] = hex[c & 0xf];
+        }
+
+        n += 3;
     }
 
-    value->data = p;
-    value->len = n;
-
-    return NGX_OK;
+    return n;
 }

@@ -4,6 +4,7 @@
 #include "tenant_actor.h"
 #include "tenant_cache.h"
 #include "tenant_jws.h"
+#include "../context/ngx_http_tenant_context.h"
 #include "../metering/ngx_http_tenant_counters.h"
 
 
@@ -398,15 +399,19 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
     ngx_http_tenant_issuer_t *issuer, ngx_http_tenant_tenant_t *tenant,
     json_t *claims, tenant_identity_t *names)
 {
-    u_char                       *p;
-    size_t                        size;
+    u_char                       *p, *subject;
+    size_t                        size, encoded;
     ngx_http_tenant_identity_t   *identity;
     ngx_http_tenant_main_conf_t  *tmcf;
 
     tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
 
+    subject = (u_char *) names->subject.data;
+    encoded = ngx_http_tenant_header_escape(NULL, subject,
+                                            names->subject.len);
+
     size = sizeof(ngx_http_tenant_identity_t)
-           + issuer->sn.str.len + 1 + names->subject.len
+           + issuer->sn.str.len + 1 + names->subject.len + encoded
            + TENANT_ACTOR_MAX + issuer->subject_namespace.len + 1;
 
     identity = ngx_alloc(size, r->connection->log);
@@ -431,6 +436,10 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
     *p++ = '#';
     p = ngx_cpymem(p, names->subject.data, names->subject.len);
     identity->principal.len = p - identity->principal.data;
+
+    identity->subject_header.data = p;
+    identity->subject_header.len = encoded;
+    p += ngx_http_tenant_header_escape(p, subject, names->subject.len);
 
     if (ngx_http_tenant_identity_actor(identity, p) != NGX_OK) {
         ngx_free(identity);

@@ -23,6 +23,7 @@ struct ngx_http_tenant_identity_s {
 
     ngx_str_t                   principal;  /* iss "#" subject */
     ngx_str_t                   actor_id;
+    ngx_str_t                   subject_header;  /* encoded for a header */
 
     /* authz/ keeps the principal's entity here and says how to drop it */
     void                       *authz;
