@@ -102,6 +102,10 @@ ngx_http_tenant_refuse(ngx_http_request_t *r,
                                refusal->detail)
                    - cv.value.data;
 
+    /* an error_page's "=200" is for its page, not for a refusal of it */
+
+    r->err_status = 0;
+
     rc = ngx_http_send_response(r, refusal->status, &type, &cv);
 
     ngx_http_finalize_request(r, rc);

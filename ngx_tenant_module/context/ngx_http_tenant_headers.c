@@ -14,6 +14,8 @@ typedef struct {
 } ngx_http_tenant_ready_t;
 
 
+static ngx_uint_t ngx_http_tenant_header_ours(ngx_http_request_t *r,
+    ngx_table_elt_t *h);
 static ngx_uint_t ngx_http_tenant_header_forged(
     ngx_http_tenant_loc_conf_t *tlcf, ngx_table_elt_t *h);
 static ngx_uint_t ngx_http_tenant_header_is(ngx_table_elt_t *h,
@@ -28,6 +30,9 @@ static ngx_int_t ngx_http_tenant_headers_ready(ngx_http_request_t *r,
     ngx_http_tenant_ctx_t *ctx, ngx_http_tenant_ready_t *ready);
 static ngx_int_t ngx_http_tenant_headers_own(ngx_http_request_t *r,
     ngx_array_t *headers);
+static ngx_int_t ngx_http_tenant_headers_note(ngx_http_request_t *r,
+    ngx_array_t *headers);
+static void ngx_http_tenant_headers_noted(void *data);
 static ngx_int_t ngx_http_tenant_header_push(ngx_http_request_t *r,
     ngx_str_t *name, ngx_str_t *lowcase, ngx_uint_t *hash,
     ngx_str_t *value);
@@ -188,12 +193,14 @@ ngx_http_tenant_headers(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 
     /*
      * A subrequest has a copy of its parent's list head: adding to it would
-     * write into the parent's.  It gets a list of its own.
+     * write into the parent's.  It gets a list of its own, and after an
+     * internal redirect what another location added is taken out.
      */
 
     source = ngx_http_tenant_headers_token(tlcf, ctx);
 
-    if ((r != r->main || source || ngx_http_tenant_headers_check(r, tlcf))
+    if ((r != r->main || r->internal || source
+         || ngx_http_tenant_headers_check(r, tlcf))
         && ngx_http_tenant_headers_strip(r, tlcf, source) != NGX_OK)
     {
         return NGX_ERROR;
@@ -317,6 +324,10 @@ ngx_http_tenant_headers_strip(ngx_http_request_t *r,
             i = 0;
         }
 
+        if (ngx_http_tenant_header_ours(r, &h[i])) {
+            continue;
+        }
+
         if (ngx_http_tenant_header_forged(tlcf, &h[i])) {
 
             if (r == r->main) {
@@ -357,6 +368,52 @@ ngx_http_tenant_headers_strip(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * Added by an earlier pass of this client request: the name in lower case is
+ * the configuration's or static, and nothing of the client's points there.
+ */
+
+static ngx_uint_t
+ngx_http_tenant_header_ours(ngx_http_request_t *r, ngx_table_elt_t *h)
+{
+    ngx_uint_t                 i;
+    ngx_array_t               *headers;
+    ngx_pool_cleanup_t        *cln;
+    ngx_http_tenant_header_t  *own;
+    ngx_http_tenant_ready_t   *ready;
+
+    for (ready = ngx_http_tenant_ready_default; ready->name.len; ready++) {
+        if (h->lowcase_key == ready->lowcase.data) {
+            return 1;
+        }
+    }
+
+    for (ready = ngx_http_tenant_ready_agentcore; ready->name.len; ready++) {
+        if (h->lowcase_key == ready->lowcase.data) {
+            return 1;
+        }
+    }
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+
+        if (cln->handler != ngx_http_tenant_headers_noted) {
+            continue;
+        }
+
+        headers = cln->data;
+        own = headers->elts;
+
+        for (i = 0; i < headers->nelts; i++) {
+            if (h->lowcase_key == own[i].lowcase.data) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
 }
 
 
@@ -497,6 +554,10 @@ ngx_http_tenant_headers_own(ngx_http_request_t *r, ngx_array_t *headers)
     ngx_uint_t                 i;
     ngx_http_tenant_header_t  *h;
 
+    if (ngx_http_tenant_headers_note(r, headers) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     h = headers->elts;
 
     for (i = 0; i < headers->nelts; i++) {
@@ -532,6 +593,44 @@ ngx_http_tenant_headers_own(ngx_http_request_t *r, ngx_array_t *headers)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * Keeps in mind that headers of this list were added.  Redirects wipe r->ctx
+ * and subrequests have none at first, but all share the pool.
+ */
+
+static ngx_int_t
+ngx_http_tenant_headers_note(ngx_http_request_t *r, ngx_array_t *headers)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_tenant_headers_noted
+            && cln->data == headers)
+        {
+            return NGX_OK;
+        }
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_tenant_headers_noted;
+    cln->data = headers;
+
+    return NGX_OK;
+}
+
+
+/* The list is the configuration's: its address is all that was kept. */
+
+static void
+ngx_http_tenant_headers_noted(void *data)
+{
 }
 
 
