@@ -49,6 +49,8 @@ static void ngx_http_tenant_log_raw(ngx_http_tenant_line_t *line,
     const char *text);
 static void ngx_http_tenant_log_json(ngx_http_tenant_line_t *line,
     const char *data, size_t len);
+static void ngx_http_tenant_log_escaped(ngx_http_tenant_line_t *line,
+    u_char *data, size_t len);
 static void ngx_http_tenant_log_member(ngx_http_tenant_line_t *line,
     const char *name, const char *data, size_t len);
 static ngx_int_t ngx_http_tenant_log_piece(ngx_http_tenant_line_t *line,
@@ -408,20 +410,65 @@ ngx_http_tenant_log_raw(ngx_http_tenant_line_t *line, const char *text)
 }
 
 
+/*
+ * RFC 8259, section 8.1: JSON is UTF-8.  A path need not be: bytes that are
+ * none are U+FFFD here.
+ */
+
 static void
 ngx_http_tenant_log_json(ngx_http_tenant_line_t *line, const char *data,
     size_t len)
 {
+    u_char    *p, *start, *last;
+    uint32_t   c;
+
+    p = (u_char *) data;
+    last = p + len;
+
+    while (p < last && !line->full) {
+        start = p;
+
+        while (p < last && *p < 0x80) {
+            p++;
+        }
+
+        ngx_http_tenant_log_escaped(line, start, p - start);
+
+        if (p == last) {
+            break;
+        }
+
+        start = p;
+
+        c = ngx_utf8_decode(&p, last - p);
+
+        /* surrogates are none of UTF-8's, which nginx lets pass */
+
+        if (c < 0xd800 || (c > 0xdfff && c <= 0x10ffff)) {
+            ngx_http_tenant_log_escaped(line, start, p - start);
+
+        } else {
+            p = start + 1;
+            ngx_http_tenant_log_raw(line, "\\ufffd");
+        }
+    }
+}
+
+
+static void
+ngx_http_tenant_log_escaped(ngx_http_tenant_line_t *line, u_char *data,
+    size_t len)
+{
     size_t  size;
 
-    size = len + ngx_escape_json(NULL, (u_char *) data, len);
+    size = len + ngx_escape_json(NULL, data, len);
 
     if (line->full || (size_t) (line->last - line->pos) < size) {
         line->full = 1;
         return;
     }
 
-    line->pos = (u_char *) ngx_escape_json(line->pos, (u_char *) data, len);
+    line->pos = (u_char *) ngx_escape_json(line->pos, data, len);
 }
 
 
