@@ -562,25 +562,40 @@ policy_json_check(policy_json_t *json, const policy_value_t *value)
 }
 
 
-/* here other members may stand beside "__entity", unlike in a value */
+/*
+ * Unlike in a value, other members may stand beside "__entity" here, and
+ * one that is no uid gives way to type and id.
+ */
 const policy_uid_t *
 policy_json_uid(policy_json_t *json, const policy_value_t *value)
 {
     policy_value_t         v;
     const policy_value_t  *inner;
 
-    if (value->kind == POLICY_RECORD) {
-        inner = member(value, "__entity");
-        v = policy_value_make(POLICY_NONE, 0);
-
-        if (resolve_entity(json, 0, inner != NULL ? inner : value, &v)
-            == POLICY_OK && v.kind == POLICY_ENTITY)
-        {
-            return v.u.p;
-        }
+    if (value->kind != POLICY_RECORD) {
+        return value->kind == POLICY_ENTITY ? value->u.p : NULL;
     }
 
-    return value->kind == POLICY_ENTITY ? value->u.p : NULL;
+    inner = member(value, "__expr");
+
+    if (inner != NULL && inner->kind == POLICY_STRING) {
+        return NULL;
+    }
+
+    v = policy_value_make(POLICY_NONE, 0);
+    inner = member(value, "__entity");
+
+    if (inner != NULL && resolve_entity(json, 0, inner, &v) != POLICY_OK) {
+        return NULL;
+    }
+
+    if (v.kind == POLICY_NONE
+        && resolve_entity(json, 0, value, &v) != POLICY_OK)
+    {
+        return NULL;
+    }
+
+    return v.kind == POLICY_ENTITY ? v.u.p : NULL;
 }
 
 

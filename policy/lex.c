@@ -31,7 +31,9 @@ policy_lex_init(policy_lex_t *lex, policy_str_t file, policy_str_t text,
     lex->file = file;
     lex->text = text;
     lex->at = 0;
+    lex->bare_slot = 0;
     lex->error = error;
+    lex->bare_slot = 0;
 
     if (text.len > POLICY_MAX_TEXT) {
         return policy_fail(error, POLICY_LIMIT, file, text, 0,
@@ -275,13 +277,18 @@ policy_lex_next(policy_lex_t *lex, policy_token_t *token)
         token->kind = TOKEN_INT;
         token->text.len = i - lex->at;
 
+    } else if (c == '?' && lex->bare_slot) {
+        token->kind = TOKEN_SLOT;
+        token->text.len = 1;
+
     } else if (is_word(c) || c == '?') {
         while (i < lex->text.len && is_word(s[i])) {
             i++;
         }
 
-        if (c == '?' && (i == lex->at + 1
-                         || (s[lex->at + 1] >= '0' && s[lex->at + 1] <= '9')))
+        if (c == '?' && !lex->bare_slot
+            && (i == lex->at + 1
+                || (s[lex->at + 1] >= '0' && s[lex->at + 1] <= '9')))
         {
             return refuse(lex, lex->at, "\"?\" wants the name of a slot");
         }
@@ -424,7 +431,10 @@ unescape(policy_lex_t *lex, const policy_token_t *token,
 
     out = policy_alloc(arena, in.len + 1);
     if (out == NULL) {
-        return policy_fail_plain(lex->error, POLICY_NO_MEMORY, "no memory");
+        return arena->base != NULL
+               ? policy_fail_plain(lex->error, POLICY_LIMIT, "arena is full")
+               : policy_fail_plain(lex->error, POLICY_NO_MEMORY,
+                                   "no memory");
     }
 
     p = out;

@@ -55,6 +55,8 @@ typedef struct {
     policy_str_t     text;
     size_t           at;
     policy_error_t  *error;
+    int              bare_slot;     /* "?" alone is a slot, as schemas use
+                                       it; 0 after init */
 } policy_lex_t;
 
 

@@ -35,3 +35,15 @@ bench-policy: $(POLICY_OUT)/bench-run $(ORACLE_READY)
 	@$(NODE) $(ORACLE)/bench.mjs --emit $(POLICY_BENCH)
 	@$(NODE) $(ORACLE)/bench.mjs --budget 100 > $(POLICY_BENCH)/reference
 	@$(POLICY_OUT)/bench-run $(POLICY_BENCH) $(POLICY_BENCH)/reference
+
+
+POLICY_TEST_SRCS := $(wildcard $(POLICY)/test/test*.c)
+POLICY_TEST_OBJS := $(POLICY_TEST_SRCS:$(POLICY)/%.c=$(POLICY_OUT)/%.o)
+CHECK_LIBS       := $(shell pkg-config --libs check 2>/dev/null)
+
+$(BUILD)/policy-tests: $(POLICY_TEST_OBJS) $(BUILD)/libpolicy.a
+	@$(CC) $(POLICY_CFLAGS) -o $@ $^ $(CHECK_LIBS)
+
+.PHONY: test-policy
+test-policy: $(BUILD)/policy-tests $(BUILD)/tenant-policy
+	$(BUILD)/policy-tests

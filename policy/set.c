@@ -241,6 +241,8 @@ make_id(policy_set_t *set, const policy_ast_policy_t *ast)
             memcpy((char *) (uintptr_t) all.data + set->prefix.len, id.data,
                    id.len);
         }
+
+        ((char *) (uintptr_t) all.data)[all.len] = '\0';
     }
 
     return all;
