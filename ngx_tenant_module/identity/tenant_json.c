@@ -22,10 +22,10 @@ typedef struct {
     size_t                       values;
 
     /*
-     * Decoded strings that had escapes, as a stack: a member name stays
-     * while its value is read.  As large as the text, which is enough since
-     * decoding never lengthens and live strings come from disjoint text.
-     * Taken at the first escape, from jansson's allocator.
+     * Decoded strings that had escapes, one behind the other: a member name
+     * stays while its value is read.  As large as the text, which is enough
+     * for all of them since decoding never lengthens.  Taken at the first
+     * escape, from jansson's allocator.
      */
     char                        *scratch;
     size_t                       used;
@@ -355,7 +355,7 @@ tenant_json_plain(tenant_json_reader_t *r, const uint8_t *open)
 
 /*
  * r->p is at the opening quote.  A string without escapes is lent from the
- * text; one with escapes lies on the scratch stack, for the caller to pop.
+ * text, one with escapes from the scratch; both stay until the end.
  */
 static bool
 tenant_json_string(tenant_json_reader_t *r, tenant_str_t *str)
@@ -415,14 +415,10 @@ static json_t *
 tenant_json_string_value(tenant_json_reader_t *r)
 {
     tenant_str_t  str;
-    size_t        used = r->used;
 
-    if (!tenant_json_string(r, &str)) {
-        return NULL;
-    }
-
-    r->used = used;
-    return tenant_json_made(r, json_stringn_nocheck(str.data, str.len));
+    return tenant_json_string(r, &str)
+           ? tenant_json_made(r, json_stringn_nocheck(str.data, str.len))
+           : NULL;
 }
 
 
@@ -584,7 +580,6 @@ tenant_json_member(tenant_json_reader_t *r, json_t *object, unsigned depth)
     const uint8_t  *at;
     tenant_str_t    name;
     json_t         *value;
-    size_t          used = r->used;
 
     if (tenant_json_peek(r) != '"') {
         return tenant_json_fail(r, TENANT_JSON_SYNTAX, r->p);
@@ -610,8 +605,6 @@ tenant_json_member(tenant_json_reader_t *r, json_t *object, unsigned depth)
     if (value == NULL) {
         return false;
     }
-
-    r->used = used;
 
     if (json_object_setn_new_nocheck(object, name.data, name.len, value)
         != 0)
