@@ -396,6 +396,26 @@ START_TEST(keys_are_found_by_exact_kid)
 END_TEST
 
 
+/* The key's own set decides, whoever calls. */
+START_TEST(key_verifies_no_algorithm_outside_its_set)
+{
+    tenant_jwks_t  *jwks = parse_key(mint_jwk(rsa, ",\"alg\":\"RS256\""));
+    uint8_t         sig[MINT_SIG_MAX];
+    tenant_alg_t    alg;
+    size_t          len;
+
+    for (alg = TENANT_ALG_RS256; alg <= TENANT_ALG_PS512; alg++) {
+        len = mint_sign(rsa, alg, "a.b", 3, sig);
+        ck_assert_int_eq(tenant_jwks_verify(jwks, 0, alg, "a.b", 3, sig, len),
+                         alg == TENANT_ALG_RS256 ? TENANT_VERIFY_OK
+                                                 : TENANT_VERIFY_BAD);
+    }
+
+    tenant_jwks_free(jwks);
+}
+END_TEST
+
+
 static tenant_jwks_status_t
 status_of(const char *text, size_t len)
 {
@@ -535,6 +555,7 @@ suite_jwks(void)
     tcase_add_test(t, kid_that_is_no_short_string_is_skipped);
     tcase_add_test(t, skip_is_told_index_and_kid);
     tcase_add_test(t, keys_are_found_by_exact_kid);
+    tcase_add_test(t, key_verifies_no_algorithm_outside_its_set);
     tcase_add_test(t, documents_that_are_no_key_set_are_refused);
     tcase_add_test(t, size_of_a_key_set_is_bounded);
     tcase_add_test(t, failed_allocation_is_a_fault_of_the_whole_set);

@@ -7,6 +7,7 @@
 #include <openssl/ec.h>
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 
 #include "jws_fixture.h"
@@ -60,6 +61,38 @@ START_TEST(ed448_verifies_and_is_not_taken_for_ed25519)
     tenant_jwks_free(small);
     mint_key_free(ed448);
     mint_key_free(ed25519);
+}
+END_TEST
+
+
+/* RFC 7518 section 3.5: the salt is as long as the digest, never shorter */
+START_TEST(pss_salt_of_another_length_is_refused)
+{
+    static const int  salts[] = { 0, 20, 31, 33, RSA_PSS_SALTLEN_MAX };
+    uint8_t           sig[MINT_SIG_MAX];
+    EVP_PKEY_CTX     *pctx;
+    EVP_MD_CTX       *ctx;
+    size_t            i, n, len;
+
+    mint_token(fx.token, fx.rsa, TENANT_ALG_PS256,
+               "{\"alg\":\"PS256\",\"kid\":\"r\"}", PAYLOAD);
+    ck_assert_int_eq(jws_check(fx.token), TENANT_JWS_OK);
+    n = (size_t) (strrchr(fx.token, '.') - fx.token);
+
+    for (i = 0; i < sizeof(salts) / sizeof(salts[0]); i++) {
+        ctx = EVP_MD_CTX_new();
+        len = sizeof(sig);
+        ck_assert(EVP_DigestSignInit(ctx, &pctx, EVP_sha256(), NULL,
+                                     fx.rsa->pkey) == 1
+                  && EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING)
+                     == 1
+                  && EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, salts[i]) == 1
+                  && EVP_DigestSign(ctx, sig, &len, (uint8_t *) fx.token, n)
+                     == 1);
+        EVP_MD_CTX_free(ctx);
+        strcpy(fx.token + n + 1, mint_b64url(sig, len));
+        ck_assert_int_eq(jws_check(fx.token), TENANT_JWS_BAD_SIGNATURE);
+    }
 }
 END_TEST
 
@@ -608,6 +641,7 @@ suite_signature(void)
     tcase_add_loop_test(t, every_algorithm_verifies_its_own_key_only, 0,
                         TENANT_ALG_COUNT);
     tcase_add_test(t, ed448_verifies_and_is_not_taken_for_ed25519);
+    tcase_add_test(t, pss_salt_of_another_length_is_refused);
     tcase_add_test(t, rs_hs_confusion_is_refused);
     tcase_add_test(t, alg_none_in_any_case_and_other_names_are_refused);
     tcase_add_test(t, alg_that_is_no_string_is_refused);
