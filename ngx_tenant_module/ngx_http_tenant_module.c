@@ -9,6 +9,7 @@
 #include "identity/ngx_http_tenant_bearer.h"
 #include "identity/ngx_http_tenant_identity.h"
 #include "identity/ngx_http_tenant_keyset.h"
+#include "identity/ngx_http_tenant_metadata.h"
 #include "metering/ngx_http_tenant_counters.h"
 #include "protocol/ngx_http_tenant_protocol.h"
 #include "routing/ngx_http_tenant_route.h"
@@ -165,6 +166,34 @@ static ngx_command_t  ngx_http_tenant_commands[] = {
       0,
       NULL },
 
+    { ngx_string("tenant_resource"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_tenant_loc_conf_t, resource),
+      NULL },
+
+    { ngx_string("tenant_scopes"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_tenant_scopes_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tenant_authorization_servers"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_tenant_servers_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tenant_metadata"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_tenant_metadata_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("tenant_agent"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_set_complex_value_slot,
@@ -273,6 +302,7 @@ static ngx_int_t
 ngx_http_tenant_preaccess_handler(ngx_http_request_t *r)
 {
     ngx_int_t                    rc;
+    ngx_str_t                    missing;
     ngx_http_tenant_ctx_t       *ctx;
     ngx_http_tenant_caller_t    *caller;
     ngx_http_tenant_loc_conf_t  *tlcf;
@@ -307,6 +337,23 @@ ngx_http_tenant_preaccess_handler(ngx_http_request_t *r)
 
     if (caller->identity) {
         ngx_http_tenant_identity_status(caller->identity, &ctx->refusal);
+
+        if (tlcf->scopes && ctx->refusal.status == 0) {
+            rc = ngx_http_tenant_scopes(r, caller->identity, &missing);
+
+            if (rc == NGX_ERROR) {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+
+            if (rc == NGX_DECLINED) {
+                ngx_http_tenant_refusal(&ctx->refusal,
+                                        NGX_HTTP_TENANT_R_INSUFFICIENT_SCOPE,
+                                        NGX_HTTP_FORBIDDEN,
+                                        "insufficient_scope",
+                                        "the token lacks a scope");
+                ctx->refusal.missing = missing;
+            }
+        }
 
     } else if (caller->refusal.status) {
         ctx->refusal = caller->refusal;
@@ -715,6 +762,7 @@ ngx_http_tenant_create_loc_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     tlcf->realm = { 0, NULL };
+     *     tlcf->resource = NULL;
      *     tlcf->agent = NULL;
      *     tlcf->action = NULL;
      *     tlcf->policy_files = NULL;
@@ -729,6 +777,8 @@ ngx_http_tenant_create_loc_conf(ngx_conf_t *cf)
     tlcf->auth = NGX_CONF_UNSET_UINT;
     tlcf->policy = NGX_CONF_UNSET_UINT;
     tlcf->sources = NGX_CONF_UNSET_PTR;
+    tlcf->servers = NGX_CONF_UNSET_PTR;
+    tlcf->scopes = NGX_CONF_UNSET_PTR;
     tlcf->token_upstream = NGX_CONF_UNSET_PTR;
     tlcf->decision_log = NGX_CONF_UNSET_PTR;
     tlcf->header_set = NGX_CONF_UNSET_UINT;
@@ -750,10 +800,16 @@ ngx_http_tenant_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->policy, prev->policy,
                               NGX_HTTP_TENANT_POLICY_ENFORCE);
     ngx_conf_merge_ptr_value(conf->sources, prev->sources, NULL);
+    ngx_conf_merge_ptr_value(conf->servers, prev->servers, NULL);
+    ngx_conf_merge_ptr_value(conf->scopes, prev->scopes, NULL);
     ngx_conf_merge_ptr_value(conf->token_upstream, prev->token_upstream,
                              NULL);
     ngx_conf_merge_ptr_value(conf->decision_log, prev->decision_log, NULL);
     ngx_conf_merge_ptr_value(conf->headers, prev->headers, NULL);
+
+    if (conf->resource == NULL) {
+        conf->resource = prev->resource;
+    }
 
     if (conf->agent == NULL) {
         conf->agent = prev->agent;
@@ -973,6 +1029,13 @@ ngx_http_tenant_postconfiguration(ngx_conf_t *cf)
     if (tmcf->registry == NULL) {
         return NGX_OK;
     }
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_REWRITE_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_tenant_metadata_phase;
 
     h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
     if (h == NULL) {

@@ -33,6 +33,7 @@ typedef struct ngx_http_tenant_policies_s      ngx_http_tenant_policies_t;
 typedef struct ngx_http_tenant_decision_log_s  ngx_http_tenant_decision_log_t;
 typedef struct ngx_http_tenant_keyset_s        ngx_http_tenant_keyset_t;
 typedef struct ngx_http_tenant_source_s        ngx_http_tenant_source_t;
+typedef struct ngx_http_tenant_servers_s       ngx_http_tenant_servers_t;
 typedef struct ngx_http_tenant_ctx_s           ngx_http_tenant_ctx_t;
 
 
@@ -78,6 +79,10 @@ typedef struct {
                                                    NULL: Authorization */
     struct ngx_http_tenant_token_upstream_s  *token_upstream;
 
+    ngx_http_complex_value_t        *resource;  /* of RFC 9728; NULL: none */
+    ngx_http_tenant_servers_t       *servers;   /* NULL: all issuers */
+    ngx_array_t                     *scopes;    /* ngx_str_t, all needed */
+
     ngx_http_complex_value_t        *agent;
     ngx_http_complex_value_t        *action;
 
@@ -118,12 +123,13 @@ typedef enum {
 } ngx_http_tenant_reason_t;
 
 
-/* The texts are static and hold nothing of the token. */
+/* The texts but for the scopes are static; nothing is of the token. */
 typedef struct {
     ngx_http_tenant_reason_t  reason;
     ngx_uint_t                status;    /* HTTP; 0: not refused */
     const char               *error;     /* RFC 6750 code, or NULL */
     const char               *detail;    /* for the client and the log */
+    ngx_str_t                 missing;   /* scopes, separated by spaces */
 } ngx_http_tenant_refusal_t;
 
 
@@ -142,6 +148,7 @@ typedef struct {
     ngx_http_tenant_ctx_t           *last;      /* newest pass of the main
                                                    request */
     unsigned                         waited:1;
+    unsigned                         metadata:1;    /* is what is asked for */
 } ngx_http_tenant_caller_t;
 
 

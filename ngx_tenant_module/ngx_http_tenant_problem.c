@@ -38,6 +38,7 @@ ngx_http_tenant_refusal(ngx_http_tenant_refusal_t *refusal,
     refusal->status = status;
     refusal->error = error;
     refusal->detail = detail;
+    ngx_str_null(&refusal->missing);
 }
 
 

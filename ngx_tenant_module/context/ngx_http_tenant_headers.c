@@ -668,24 +668,38 @@ ngx_http_tenant_header_push(ngx_http_request_t *r, ngx_str_t *name,
 size_t
 ngx_http_tenant_header_escape(u_char *dst, u_char *src, size_t len)
 {
-    u_char   c;
-    size_t   i, n;
+    u_char     c;
+    size_t     i, n;
+    uint32_t   found;
 
     static const u_char  hex[] = "0123456789ABCDEF";
+
+    /* one bit a byte: 0x00-0x1f, "%", 0x7f and above */
+
+    static const uint32_t  unsafe[] = {
+        0xffffffff, 0x00000020, 0x00000000, 0x80000000,
+        0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff
+    };
+
+    /* nearly always: nothing to do, found out in one pass without branches */
+
+    for (i = 0, found = 0; i < len; i++) {
+        c = src[i];
+        found |= unsafe[c >> 5] >> (c & 0x1f);
+    }
+
+    if (!(found & 1) && dst == NULL && len
+        && src[0] != ' ' && src[len - 1] != ' ')
+    {
+        return len;
+    }
 
     for (i = 0, n = 0; i < len; i++) {
         c = src[i];
 
-        if (c > 0x20 && c < 0x7f && c != '%') {
-            if (dst) {
-                dst[n] = c;
-            }
-
-            n++;
-            continue;
-        }
-
-        if (c == ' ' && i && i < len - 1) {
+        if (!((unsafe[c >> 5] >> (c & 0x1f)) & 1)
+            && (c != ' ' || (i && i < len - 1)))
+        {
             if (dst) {
                 dst[n] = c;
             }
