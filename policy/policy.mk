@@ -47,6 +47,7 @@ $(BUILD)/policy-tests: $(POLICY_TEST_OBJS) $(BUILD)/libpolicy.a
 .PHONY: test-policy
 test-policy: $(BUILD)/policy-tests $(BUILD)/tenant-policy
 	$(BUILD)/policy-tests
+	$(POLICY)/test/run_cases $(abspath $(BUILD))/tenant-policy
 
 
 # Coverage of the engine by its unit tests; the tool is not counted.
