@@ -2,6 +2,9 @@
 
 #include "json.h"
 
+#include <float.h>
+#include <stdlib.h>
+
 
 policy_status_t
 policy_json_fail(policy_json_t *json, policy_status_t status, size_t offset,
@@ -324,6 +327,68 @@ skip_digits(policy_json_t *json)
 }
 
 
+/*
+ * Whether a well-formed number is a finite double.  Decided by the decimal
+ * exponent of its first digit; only at the very edge by the digits.
+ */
+static int
+is_finite(const char *s, size_t len)
+{
+    int      point, minus;
+    char     edge[32];
+    size_t   i, n;
+    int64_t  place, exponent;
+
+    point = 0;
+    place = -1;         /* exponent of the last digit before the point */
+    n = 0;
+
+    for (i = s[0] == '-'; i < len && (s[i] | 0x20) != 'e'; i++) {
+        if (s[i] == '.') {
+            point = 1;
+            continue;
+        }
+
+        if (n == 0 && s[i] == '0') {
+            place -= point;
+            continue;
+        }
+
+        if (n < 20) {
+            edge[n++] = s[i];
+        }
+
+        place += !point;
+    }
+
+    exponent = 0;
+    minus = i + 1 < len && s[i + 1] == '-';
+
+    for (i++; i < len; i++) {
+        if (s[i] >= '0' && s[i] <= '9' && exponent < 100000000) {
+            exponent = exponent * 10 + (s[i] - '0');
+        }
+    }
+
+    place += minus ? -exponent : exponent;
+
+    if (n == 0 || place != 308) {
+        return n == 0 || place < 308;
+    }
+
+    /* d ddd...e(308 - digits behind the first) */
+
+    memcpy(edge + n, "e000", 5);
+    n = 308 - (n - 1);
+    i = strlen(edge);
+    edge[i - 3] = (char) ('0' + n / 100);
+    edge[i - 2] = (char) ('0' + n / 10 % 10);
+    edge[i - 1] = (char) ('0' + n % 10);
+
+    return strtod(edge, NULL) <= DBL_MAX;
+}
+
+
 /* "-"? ("0" | [1-9][0-9]*) ("." [0-9]+)? ([eE] [+-]? [0-9]+)? */
 policy_status_t
 policy_json_number(policy_json_t *json, policy_value_t *value)
@@ -384,6 +449,11 @@ policy_json_number(policy_json_t *json, policy_value_t *value)
             return policy_json_fail(json, POLICY_SYNTAX, start,
                                     "bad number");
         }
+    }
+
+    if (!whole && !is_finite(s + start, json->at - start)) {
+        return policy_json_fail(json, POLICY_INVALID, start,
+                                "number is out of range");
     }
 
     if (!whole && json->strict) {

@@ -47,3 +47,19 @@ $(BUILD)/policy-tests: $(POLICY_TEST_OBJS) $(BUILD)/libpolicy.a
 .PHONY: test-policy
 test-policy: $(BUILD)/policy-tests $(BUILD)/tenant-policy
 	$(BUILD)/policy-tests
+	$(POLICY)/test/run_cases $(abspath $(BUILD))/tenant-policy
+
+
+# Coverage of the engine by its unit tests; the tool is not counted.
+POLICY_COV := $(BUILD)/coverage
+POLICY_OWN := $(filter-out $(POLICY_OUT)/schema%,$(POLICY_OBJS))
+
+.PHONY: coverage-policy
+coverage-policy:
+	@$(MAKE) --no-print-directory BUILD=$(POLICY_COV) \
+	    CFLAGS="-g -O0 --coverage" $(POLICY_COV)/policy-tests
+	@find $(POLICY_COV) -name '*.gcda' -delete
+	@$(POLICY_COV)/policy-tests
+	@cd $(POLICY_COV)/policy && gcov -n -o . $(notdir $(POLICY_OWN)) \
+	    2>/dev/null \
+	    | awk -f $(ROOT)/$(POLICY)/test/coverage.awk

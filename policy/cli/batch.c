@@ -35,6 +35,7 @@ typedef struct {
     state_t           state;
     int               set_failed;
     int               store_failed;
+    policy_str_t      line;
     request_t         work;             /* the line's memory */
     policy_str_t      fields[FIELDS];   /* JSON text; data NULL: absent */
     policy_error_t    error;
@@ -362,7 +363,7 @@ answer_request(batch_t *b)
     members.resource = b->fields[FIELD_RESOURCE];
     members.context = b->fields[FIELD_CONTEXT];
 
-    if (!request_read(&b->work, &members, &b->error)) {
+    if (!request_read(&b->work, b->line, &members, &b->error)) {
         print_error(b, "", "request");
         return;
     }
@@ -384,6 +385,8 @@ static void
 answer(batch_t *b, policy_str_t line)
 {
     int  has_request, has_state;
+
+    b->line = line;
 
     if (!split(b, line)) {
         print_error(b, "\"ok\":false,", "json");

@@ -121,8 +121,9 @@ typedef struct {
 int request_init(request_t *request, size_t len);
 void request_free(request_t *request);
 
-int request_read(request_t *request, const members_t *members,
-    policy_error_t *error);
+/* text: what the members are pieces of; errors tell the place in it */
+int request_read(request_t *request, policy_str_t text,
+    const members_t *members, policy_error_t *error);
 
 /* The text of a file with such an object. */
 int request_read_object(request_t *request, policy_str_t text,

@@ -125,6 +125,7 @@ load_uid(policy_arena_t *arena, policy_str_t text, policy_uid_t *uid,
 
     if (rc == POLICY_OK && value.kind == POLICY_STRING) {
         rc = policy_uid_parse(arena, policy_value_text(&value), uid, error);
+        error->offset = 0;      /* that of the string, not in it */
 
     } else if (rc == POLICY_OK) {
         found = policy_json_uid(&json, &value);

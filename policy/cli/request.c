@@ -36,13 +36,26 @@ request_free(request_t *request)
 }
 
 
-static int
-read_member(request_t *request, const char *name, policy_str_t text,
-    policy_uid_t *uid, policy_error_t *error)
+/* Names the member, and turns the place in it into one in the text. */
+static void
+explain(policy_error_t *error, const char *name, policy_str_t text,
+    policy_str_t piece)
 {
     char  message[sizeof(error->message)];
 
-    if (text.data == NULL) {
+    snprintf(message, sizeof(message), "`%s`: %.200s", name, error->message);
+    memcpy(error->message, message, sizeof(message));
+
+    error->offset += (uint32_t) (piece.data - text.data);
+    policy_place(text, error->offset, &error->line, &error->column);
+}
+
+
+static int
+read_member(request_t *request, const char *name, policy_str_t text,
+    policy_str_t piece, policy_uid_t *uid, policy_error_t *error)
+{
+    if (piece.data == NULL) {
         memset(error, 0, sizeof(policy_error_t));
         error->status = POLICY_INVALID;
         snprintf(error->message, sizeof(error->message),
@@ -50,28 +63,25 @@ read_member(request_t *request, const char *name, policy_str_t text,
         return 0;
     }
 
-    if (load_uid(request->arena, text, uid, error) == POLICY_OK) {
+    if (load_uid(request->arena, piece, uid, error) == POLICY_OK) {
         return 1;
     }
 
-    snprintf(message, sizeof(message), "`%s`: %.200s", name, error->message);
-    memcpy(error->message, message, sizeof(message));
+    explain(error, name, text, piece);
 
     return 0;
 }
 
 
 int
-request_read(request_t *request, const members_t *members,
-    policy_error_t *error)
+request_read(request_t *request, policy_str_t text,
+    const members_t *members, policy_error_t *error)
 {
-    char  message[sizeof(error->message)];
-
-    if (!read_member(request, "principal", members->principal,
+    if (!read_member(request, "principal", text, members->principal,
                      &request->principal, error)
-        || !read_member(request, "action", members->action,
+        || !read_member(request, "action", text, members->action,
                         &request->action, error)
-        || !read_member(request, "resource", members->resource,
+        || !read_member(request, "resource", text, members->resource,
                         &request->resource, error))
     {
         return 0;
@@ -88,8 +98,7 @@ request_read(request_t *request, const members_t *members,
         return 1;
     }
 
-    snprintf(message, sizeof(message), "`context`: %.200s", error->message);
-    memcpy(error->message, message, sizeof(message));
+    explain(error, "context", text, members->context);
 
     return 0;
 }
@@ -115,7 +124,7 @@ request_read_object(request_t *request, policy_str_t text,
     members.resource = pieces[2];
     members.context = pieces[3];
 
-    return request_read(request, &members, error);
+    return request_read(request, text, &members, error);
 }
 
 

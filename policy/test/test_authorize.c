@@ -518,7 +518,7 @@ START_TEST(test_context_builder)
     ck_assert_int_eq(policy_record_begin(arena, &record), POLICY_LIMIT);
     ck_assert_int_eq(policy_json(arena, str("[1]"), &v, NULL),
                      POLICY_LIMIT);
-    ck_assert_int_eq(policy_uid_parse(arena, str("A::\"\\n 16 bytes and more\""),
+    ck_assert_int_eq(policy_uid_parse(arena, str("A::\"\\n 16 bytes, more\""),
                      &w.p, NULL), POLICY_LIMIT);
 
     drop_world(&w);

@@ -6,7 +6,8 @@
 static const char  entities[] =
     "[{\"uid\":{\"type\":\"User\",\"id\":\"a\"},"
     "\"attrs\":{\"n\":5,\"s\":\"str*ing\",\"t\":[1,\"x\",2],"
-    "\"r\":{\"a\":{\"b\":1},\"u\":{\"__entity\":{\"type\":\"User\",\"id\":\"b\"}}},"
+    "\"r\":{\"a\":{\"b\":1},"
+    "\"u\":{\"__entity\":{\"type\":\"User\",\"id\":\"b\"}}},"
     "\"self\":{\"__entity\":{\"type\":\"User\",\"id\":\"a\"}},"
     "\"ip\":{\"__extn\":{\"fn\":\"ip\",\"arg\":\"10.1.2.3\"}},"
     "\"es\":[{\"__entity\":{\"type\":\"Group\",\"id\":\"g\"}},"
