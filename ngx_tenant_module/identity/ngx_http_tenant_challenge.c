@@ -15,6 +15,8 @@ ngx_http_tenant_challenge(ngx_http_request_t *r,
     ngx_table_elt_t             *h;
     ngx_http_tenant_loc_conf_t  *tlcf;
 
+    static ngx_str_t  name = ngx_string("WWW-Authenticate");
+
     tlcf = ngx_http_get_module_loc_conf(r, ngx_http_tenant_module);
 
     len = sizeof("Bearer realm=\"\"") - 1 + tlcf->realm.len;
@@ -49,21 +51,26 @@ ngx_http_tenant_challenge(ngx_http_request_t *r,
         break;
     }
 
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    h->hash = 0;
-
     p = ngx_pnalloc(r->pool, len);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    h->hash = 1;
-    ngx_http_tenant_header_end(h);
-    ngx_str_set(&h->key, "WWW-Authenticate");
+    /* an error_page may have led here: the challenge before is replaced */
+
+    h = r->headers_out.www_authenticate;
+
+    if (h == NULL || h->key.data != name.data) {
+        h = ngx_list_push(&r->headers_out.headers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        h->hash = 1;
+        ngx_http_tenant_header_end(h);
+        h->key = name;
+    }
+
     h->value.data = p;
 
     p = ngx_sprintf(p, "Bearer realm=\"%V\"", &tlcf->realm);
