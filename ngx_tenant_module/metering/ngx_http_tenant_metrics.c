@@ -31,6 +31,8 @@ static ngx_buf_t *ngx_http_tenant_text_buf(ngx_http_tenant_text_t *text,
     size_t size);
 static void ngx_http_tenant_text_done(ngx_http_tenant_text_t *text,
     ngx_buf_t *b);
+static ngx_uint_t ngx_http_tenant_metrics_idle(
+    ngx_http_tenant_sample_t *s);
 static u_char *ngx_http_tenant_metrics_duration(u_char *p,
     ngx_http_tenant_sample_t *s);
 static ngx_int_t ngx_http_tenant_metrics_totals(ngx_http_tenant_text_t *text,
@@ -169,6 +171,12 @@ ngx_http_tenant_metrics_text(ngx_http_tenant_text_t *text,
 
         for (i = 0; i < samples->nelts; i++) {
 
+            /* nginx alerts about buffers with nothing in them */
+
+            if (family == 0 && ngx_http_tenant_metrics_idle(&s[i])) {
+                continue;
+            }
+
             b = ngx_http_tenant_text_buf(text, NGX_HTTP_TENANT_METRICS_SLOT);
             if (b == NULL) {
                 return NGX_ERROR;
@@ -228,6 +236,23 @@ ngx_http_tenant_metrics_text(ngx_http_tenant_text_t *text,
     }
 
     return ngx_http_tenant_metrics_totals(text, totals);
+}
+
+
+/* A tenant that was registered and has not been seen yet. */
+
+static ngx_uint_t
+ngx_http_tenant_metrics_idle(ngx_http_tenant_sample_t *s)
+{
+    ngx_uint_t  n;
+
+    for (n = 0; n < 6; n++) {
+        if (s->c.requests[n]) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

@@ -15,7 +15,7 @@ import { World } from './lib/world.js';
 
 /* in this order: the later ones disturb more */
 const SUITES = ['identity', 'headers', 'streams', 'bodies', 'routing',
-                'mixed', 'reload'];
+                'mixed', 'reload', 'log'];
 
 const [, , module, ...named] = process.argv;
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'tenant-integration-'));
