@@ -8,6 +8,11 @@ POLICY_CFLAGS   := -std=c11 $(WARN) $(CFLAGS) $(SANFLAGS) -I$(POLICY)
 POLICY_SRCS     := $(wildcard $(POLICY)/*.c)
 POLICY_OBJS     := $(POLICY_SRCS:$(POLICY)/%.c=$(POLICY_OUT)/%.o)
 POLICY_HDRS     := $(wildcard $(POLICY)/*.h)
+
+# without schemas and validation, which are tested on their own
+POLICY_CORE     := $(filter-out $(POLICY)/schema% $(POLICY)/validate%, \
+                   $(POLICY_SRCS))
+
 POLICY_CLI      := $(wildcard $(POLICY)/cli/*.c)
 POLICY_CLI_OBJS := $(POLICY_CLI:$(POLICY)/%.c=$(POLICY_OUT)/%.o)
 
@@ -52,7 +57,7 @@ test-policy: $(BUILD)/policy-tests $(BUILD)/tenant-policy
 
 # Coverage of the engine by its unit tests; the tool is not counted.
 POLICY_COV := $(BUILD)/coverage
-POLICY_OWN := $(filter-out $(POLICY_OUT)/schema%,$(POLICY_OBJS))
+POLICY_OWN := $(POLICY_CORE:$(POLICY)/%.c=%.o)
 
 .PHONY: coverage-policy
 coverage-policy:
@@ -60,6 +65,31 @@ coverage-policy:
 	    CFLAGS="-g -O0 --coverage" $(POLICY_COV)/policy-tests
 	@find $(POLICY_COV) -name '*.gcda' -delete
 	@$(POLICY_COV)/policy-tests
-	@cd $(POLICY_COV)/policy && gcov -n -o . $(notdir $(POLICY_OWN)) \
+	@cd $(POLICY_COV)/policy && gcov -n -o . $(POLICY_OWN) \
 	    2>/dev/null \
 	    | awk -f $(ROOT)/$(POLICY)/test/coverage.awk
+
+
+# libFuzzer comes with clang; new inputs go to the build, seeds stay as
+# they are.  FUZZ_TIME: seconds for each target.
+CLANG        ?= clang-14
+FUZZ_TIME    ?= 10
+POLICY_FUZZ  := text json ext
+
+$(POLICY_OUT)/fuzz-%: $(POLICY)/fuzz/fuzz_%.c $(POLICY)/fuzz/fuzz.h \
+                      $(POLICY_CORE) $(POLICY_HDRS)
+	@mkdir -p $(@D)
+	@$(CLANG) -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=undefined -I$(POLICY) -o $@ $< $(POLICY_CORE)
+
+.PHONY: fuzz-policy
+fuzz-policy: $(POLICY_FUZZ:%=$(POLICY_OUT)/fuzz-%)
+	@for name in $(POLICY_FUZZ); do \
+	    mkdir -p $(POLICY_OUT)/corpus-$$name; \
+	    $(POLICY_OUT)/fuzz-$$name -max_total_time=$(FUZZ_TIME) \
+	        -print_final_stats=0 -verbosity=0 -timeout=10 \
+	        -artifact_prefix=$(POLICY_OUT)/ \
+	        $(POLICY_OUT)/corpus-$$name $(POLICY)/fuzz/seeds/$$name \
+	        || exit 1; \
+	done
+	@echo "$(words $(POLICY_FUZZ)) passed, 0 failed"
