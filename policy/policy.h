@@ -503,6 +503,98 @@ policy_status_t policy_authorize(const policy_request_t *request,
     policy_arena_t *arena, policy_result_t *result);
 
 
+/* Schemas */
+
+/*
+ * What entity types, attributes, actions and contexts there are, read from
+ * Cedar's schema text or its JSON form.  A schema is immutable from the
+ * start, and knows nothing of sets and stores.  Names resolve as in the
+ * language: in a namespace first what is declared there, then what is in
+ * the empty one, common types before entity types; nothing may shadow what
+ * the empty namespace declares.
+ */
+typedef struct policy_schema_s  policy_schema_t;
+
+/* Entity types, actions, common types and namespaces: so many of each. */
+#define POLICY_MAX_DECLARED  4096
+
+typedef enum {
+    POLICY_SCHEMA_AUTO = 0,     /* JSON when it begins with "{" */
+    POLICY_SCHEMA_TEXT,
+    POLICY_SCHEMA_JSON
+} policy_schema_format_t;
+
+/*
+ * The texts are copied.  Refused is what the reference refuses: syntax,
+ * undeclared names, cycles of common types or of actions, shadowing,
+ * reserved names, a shape or context that is no record.
+ */
+policy_status_t policy_schema_create(const policy_memory_t *memory,
+    policy_str_t file, policy_str_t text, policy_schema_format_t format,
+    policy_schema_t **schema, policy_error_t *error);
+
+void policy_schema_destroy(policy_schema_t *schema);
+
+/* Bytes taken from the memory callbacks and not returned. */
+size_t policy_schema_memory(const policy_schema_t *schema);
+
+
+/* Validation: would a policy err, were requests and entities as declared? */
+
+#define POLICY_MAX_FINDINGS  100        /* of one policy; more are dropped */
+#define POLICY_MAX_CHECKS    100000000  /* of one text: work of the checker */
+
+typedef enum {
+    POLICY_FINDING_ERROR = 0,   /* the policy is to be refused */
+    POLICY_FINDING_WARNING      /* such as: it can never apply */
+} policy_severity_t;
+
+/* Valid during the call that reports it. */
+typedef struct {
+    policy_severity_t  severity;
+    policy_str_t       policy;      /* id */
+    policy_str_t       file;        /* of a link: empty, as is its place */
+    uint32_t           line;        /* from 1 */
+    uint32_t           column;      /* characters, from 1 */
+    uint32_t           offset;      /* bytes, from 0 */
+    char               message[256];
+} policy_finding_t;
+
+typedef void (*policy_finding_pt)(void *data,
+    const policy_finding_t *finding);
+
+/*
+ * A run of the validator over any number of texts.  The caller fills the
+ * first five members and zeroes the rest.  Ids are those that a set with
+ * the same options gives to the same texts.
+ */
+typedef struct {
+    const policy_schema_t  *schema;
+    policy_memory_t         memory;
+    policy_set_options_t    options;
+    policy_finding_pt       report;     /* may be NULL */
+    void                   *data;
+    size_t                  position;   /* policies seen: policyN */
+    size_t                  errors;     /* findings so far */
+    size_t                  warnings;
+} policy_validation_t;
+
+/*
+ * Checks the policies and templates of a text by the language's strict
+ * rules, in each combination of principal type, action and resource type
+ * that the schema allows.  Findings come in the order of the text.
+ * POLICY_OK says that the check was complete, not that nothing was found:
+ * look at errors.  Otherwise *error tells why: the text cannot be parsed,
+ * no memory, or POLICY_LIMIT; policies must then be taken for invalid.
+ */
+policy_status_t policy_validate(policy_validation_t *validation,
+    policy_str_t file, policy_str_t text, policy_error_t *error);
+
+/* Checks what fills the slots of the links of a set. */
+policy_status_t policy_validate_links(policy_validation_t *validation,
+    const policy_set_t *set, policy_error_t *error);
+
+
 #ifdef __cplusplus
 }
 #endif
