@@ -473,16 +473,19 @@ read_line(FILE *in, char **buffer, size_t *size)
 
 
 static int
-answer_lines(batch_t *b, FILE *in)
+answer_lines(const options_t *options, FILE *in, line_pt answer_line,
+    void *data)
 {
+    int            ok;
     char          *buffer;
     size_t         size;
     policy_str_t   line;
 
     buffer = NULL;
     size = 0;
+    ok = 1;
 
-    for ( ;; ) {
+    while (ok) {
         line = read_line(in, &buffer, &size);
 
         if (line.data == NULL) {
@@ -493,20 +496,59 @@ answer_lines(batch_t *b, FILE *in)
             continue;
         }
 
-        if (!request_init(&b->work, line.len)) {
-            report_message(b->options->format, "io", "out of memory");
-            free(buffer);
-            return EXIT_FAILURE_CODE;
+        ok = answer_line(data, line);
+
+        if (!ok) {
+            report_message(options->format, "io", "out of memory");
         }
 
-        answer(b, line);
         fflush(stdout);
-        request_free(&b->work);
     }
 
     free(buffer);
 
-    return ferror(in) ? EXIT_FAILURE_CODE : EXIT_ALLOW;
+    return ok && !ferror(in) ? EXIT_ALLOW : EXIT_FAILURE_CODE;
+}
+
+
+int
+batch_lines(const options_t *options, line_pt answer_line, void *data)
+{
+    int    code;
+    FILE  *in;
+
+    in = strcmp(options->batch, "-") == 0 ? stdin
+                                          : fopen(options->batch, "rb");
+    if (in == NULL) {
+        report_message(options->format, "io", "cannot read the batch file");
+        return EXIT_FAILURE_CODE;
+    }
+
+    code = answer_lines(options, in, answer_line, data);
+
+    if (in != stdin) {
+        fclose(in);
+    }
+
+    return code;
+}
+
+
+static int
+answer_decision(void *data, policy_str_t line)
+{
+    batch_t  *b;
+
+    b = data;
+
+    if (!request_init(&b->work, line.len)) {
+        return 0;
+    }
+
+    answer(b, line);
+    request_free(&b->work);
+
+    return 1;
 }
 
 
@@ -514,7 +556,6 @@ int
 command_batch(const options_t *options)
 {
     int      code;
-    FILE    *in;
     batch_t  b;
 
     memset(&b, 0, sizeof(b));
@@ -524,19 +565,7 @@ command_batch(const options_t *options)
         return EXIT_FAILURE_CODE;
     }
 
-    in = strcmp(options->batch, "-") == 0 ? stdin
-                                          : fopen(options->batch, "rb");
-    if (in == NULL) {
-        report_message(options->format, "io", "cannot read the batch file");
-        state_drop(&b.state);
-        return EXIT_FAILURE_CODE;
-    }
-
-    code = answer_lines(&b, in);
-
-    if (in != stdin) {
-        fclose(in);
-    }
+    code = batch_lines(options, answer_decision, &b);
 
     state_drop(&b.state);
 

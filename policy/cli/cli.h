@@ -29,6 +29,7 @@ typedef struct {
     const char   *links;
     const char   *entities;
     const char   *schema;
+    policy_schema_format_t  schema_format;
     const char   *principal;
     const char   *action;
     const char   *resource;
@@ -141,10 +142,21 @@ policy_status_t request_decide(request_t *request, const state_t *state,
 int load_initial(const options_t *options, state_t *state);
 
 
+/* batch.c: answers each line that is not blank; 0 from it: no memory. */
+typedef int (*line_pt)(void *data, policy_str_t line);
+
+int batch_lines(const options_t *options, line_pt answer_line, void *data);
+
+
+/* validate.c: the schema that the options name; NULL: reported. */
+policy_schema_t *load_schema(const options_t *options);
+
+
 /* Commands: each returns an exit code. */
 int command_authorize(const options_t *options);
 int command_batch(const options_t *options);
 int command_check_parse(const options_t *options);
+int command_validate(const options_t *options);
 
 
 #endif /* POLICY_CLI_H */

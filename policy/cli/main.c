@@ -10,7 +10,9 @@ static const char  usage[] =
 "\n"
 "commands\n"
 "  authorize            decide one request, or many with --batch\n"
-"  check-parse          read policies, links and entities, report errors\n"
+"  check-parse          read policies, links, entities and schema, report "
+"errors\n"
+"  validate             check policies against a schema\n"
 "\n"
 "options\n"
 "  -p, --policies FILE  Cedar policies; \"-\" or absent: stdin\n"
@@ -26,6 +28,9 @@ static const char  usage[] =
 "  -v, --verbose        also print the determining policies\n"
 "  -t, --timing         print how long the evaluation took\n"
 "  -f, --error-format human|plain|json\n"
+"  -s, --schema FILE    Cedar schema text or JSON\n"
+"      --schema-format cedar|json\n"
+"                       absent: by the first character\n"
 "      --batch[=FILE]   one JSON object a line in, one answer a line out\n"
 "      --repeat N       evaluate N times, -t gives the mean\n"
 "      --check-index    compare each result with a full scan\n"
@@ -41,7 +46,8 @@ typedef struct {
 
 static const command_t  commands[] = {
     { "authorize", command_authorize },
-    { "check-parse", command_check_parse }
+    { "check-parse", command_check_parse },
+    { "validate", command_validate }
 };
 
 
@@ -54,7 +60,7 @@ run(const command_t *command, int argc, char **argv)
         return EXIT_FAILURE_CODE;
     }
 
-    if (options.schema != NULL) {
+    if (options.schema != NULL && command->run == command_authorize) {
         report_message(options.format, "schema",
                        "schemas are not supported by this command");
         return EXIT_FAILURE_CODE;

@@ -27,7 +27,8 @@ static const option_t  known[] = {
     { 't', "timing", 0 },
     { 'B', "batch", 2 },            /* value after "=" only; long form */
     { 'R', "repeat", 1 },           /* long form only */
-    { 'I', "check-index", 0 }       /* long form only */
+    { 'I', "check-index", 0 },      /* long form only */
+    { 'F', "schema-format", 1 }     /* long form only */
 };
 
 #define SHORT  "pkslarcfvt"
@@ -108,6 +109,24 @@ set_repeat(options_t *options, const char *value)
 
 
 static int
+set_schema_format(options_t *options, const char *value)
+{
+    if (strcmp(value, "cedar") == 0) {
+        options->schema_format = POLICY_SCHEMA_TEXT;
+
+    } else if (strcmp(value, "json") == 0) {
+        options->schema_format = POLICY_SCHEMA_JSON;
+
+    } else {
+        fprintf(stderr, "unknown schema format \"%s\"\n", value);
+        return 0;
+    }
+
+    return 1;
+}
+
+
+static int
 set(options_t *options, char letter, const char *value)
 {
     switch (letter) {
@@ -166,6 +185,9 @@ set(options_t *options, char letter, const char *value)
     case 'I':
         options->check_index = 1;
         return 1;
+
+    case 'F':
+        return set_schema_format(options, value);
 
     default: /* 'R' */
         return set_repeat(options, value);

@@ -318,18 +318,25 @@ command_authorize(const options_t *options)
 int
 command_check_parse(const options_t *options)
 {
-    int      ok;
-    state_t  state;
+    int               ok;
+    state_t           state;
+    policy_schema_t  *schema;
 
     memset(&state, 0, sizeof(state));
     ok = 1;
 
-    /* entities alone may be checked; then stdin is left alone */
+    if (options->schema != NULL) {
+        schema = load_schema(options);
+        ok = schema != NULL;
+        policy_schema_destroy(schema);
+    }
+
+    /* data alone may be checked; then stdin is left alone */
 
     if (options->policies != NULL || options->links != NULL
-        || options->entities == NULL)
+        || (options->entities == NULL && options->schema == NULL))
     {
-        ok = load_set(options, &state);
+        ok &= load_set(options, &state);
     }
 
     if (options->entities != NULL) {
