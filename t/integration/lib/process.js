@@ -84,6 +84,19 @@ export async function freePorts(count)
 }
 
 
+/* How many connections a server on that port has. */
+export function connections(port)
+{
+    const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+
+    return fs.readFileSync('/proc/net/tcp', 'utf8').split('\n')
+        .map((line) => line.trim().split(/\s+/))
+        .filter(([, address, , state]) =>
+            address?.endsWith(local) && state === '01')
+        .length;
+}
+
+
 /* True as soon as `condition` is; false if it is not within `seconds`. */
 export async function eventually(condition, seconds = 5)
 {

@@ -8,6 +8,7 @@ import { seen } from '../lib/world.js';
 
 
 const RUNTIME = 'X-Amzn-Bedrock-AgentCore-Runtime-';
+const PING = { method: 'GET', path: '/ping' };
 
 /* names as they reach a program, however they are written */
 const plain = (name) => name.toLowerCase().replaceAll('_', '-');
@@ -97,7 +98,7 @@ test('the missing session is the runtime\'s refusal, passed on',
 
 test('ping is answered by the tenant\'s own runtime', async (world) => {
     for (const name of ['acme', 'initech']) {
-        const answer = await world.ask(name, null, { method: 'GET', path: '/ping' });
+        const answer = await world.ask(name, null, PING);
 
         assert.equal(answer.status, 200);
         assert.equal(answer.json.status, 'Healthy');
@@ -107,7 +108,7 @@ test('ping is answered by the tenant\'s own runtime', async (world) => {
 
 
 test('ping without a token is refused', async (world) => {
-    const answer = await world.ask(null, null, { method: 'GET', path: '/ping' });
+    const answer = await world.ask(null, null, PING);
 
     assert.equal(answer.status, 401);
 });

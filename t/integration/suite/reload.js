@@ -11,7 +11,7 @@ test('a tenant is added by a reload while a stream goes on',
      async (world) => {
     const { soylent } = world.tenants;
     const { events, done } = await world.listen('acme', {
-        count: 60, gap: 50,
+        count: 80, gap: 50,
     });
     let ended = false;
 
@@ -32,7 +32,7 @@ test('a tenant is added by a reload while a stream goes on',
     await done;
 
     assert.deepEqual(events.map(({ data }) => data.n),
-                     Array.from({ length: 60 }, (_, n) => n));
+                     Array.from({ length: 80 }, (_, n) => n));
     assert.ok(events.every(({ data }) => data.tenant === 'acme'));
 });
 
