@@ -1,6 +1,7 @@
 #include "ngx_http_tenant_context.h"
 #include "../authz/ngx_http_tenant_authz.h"
 #include "../identity/ngx_http_tenant_identity.h"
+#include "../identity/ngx_http_tenant_keyset.h"
 
 
 #define NGX_HTTP_TENANT_VAR_ID         0
@@ -22,6 +23,8 @@
 static ngx_int_t ngx_http_tenant_identity_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_tenant_ctx_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_tenant_keys_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_tenant_refusal_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
@@ -77,6 +80,10 @@ static ngx_http_variable_t  ngx_http_tenant_vars[] = {
 
     { ngx_string("tenant_policy_ids"), NULL, ngx_http_tenant_ctx_variable,
       NGX_HTTP_TENANT_VAR_POLICIES, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("tenant_keys_status"), NULL,
+      ngx_http_tenant_keys_variable,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("tenant_refusal"), NULL, ngx_http_tenant_refusal_variable,
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -231,6 +238,28 @@ ngx_http_tenant_ctx_variable(ngx_http_request_t *r,
             return NGX_ERROR;
         }
     }
+
+    ngx_http_tenant_variable_text(v, &text);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_keys_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t                  text;
+    ngx_http_tenant_caller_t  *caller;
+
+    caller = ngx_http_tenant_caller(r);
+
+    if (caller == NULL || caller->identity == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    text = *ngx_http_tenant_keyset_status(caller->identity->issuer->keys);
 
     ngx_http_tenant_variable_text(v, &text);
 

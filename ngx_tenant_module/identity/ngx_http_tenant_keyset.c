@@ -110,6 +110,26 @@ ngx_http_tenant_keyset_unknown_kid(ngx_http_tenant_keyset_t *keyset)
 }
 
 
+ngx_str_t *
+ngx_http_tenant_keyset_status(ngx_http_tenant_keyset_t *keyset)
+{
+    static ngx_str_t  fixed = ngx_string("static");
+    static ngx_str_t  fresh = ngx_string("fresh");
+    static ngx_str_t  stale = ngx_string("stale");
+    static ngx_str_t  none = ngx_string("none");
+
+    if (keyset->jwks == NULL) {
+        return &none;
+    }
+
+    if (keyset->shared == NULL) {
+        return &fixed;
+    }
+
+    return ngx_time() < keyset->shared->expires ? &fresh : &stale;
+}
+
+
 ngx_int_t
 ngx_http_tenant_keyset_wait(ngx_http_tenant_keyset_t *keyset,
     ngx_http_tenant_waiter_t *waiter)

@@ -82,6 +82,9 @@ ngx_int_t ngx_http_tenant_keyset_ready(ngx_http_tenant_keyset_t *keyset);
 ngx_int_t ngx_http_tenant_keyset_unknown_kid(
     ngx_http_tenant_keyset_t *keyset);
 
+/* "static", "fresh", "stale", "none". */
+ngx_str_t *ngx_http_tenant_keyset_status(ngx_http_tenant_keyset_t *keyset);
+
 /* NGX_DECLINED: too many wait already. */
 ngx_int_t ngx_http_tenant_keyset_wait(ngx_http_tenant_keyset_t *keyset,
     ngx_http_tenant_waiter_t *waiter);

@@ -1,6 +1,7 @@
 /* The counters as Prometheus reads them: text format 0.0.4. */
 
 #include "ngx_http_tenant_counters.h"
+#include "../identity/ngx_http_tenant_keyset.h"
 
 
 #define NGX_HTTP_TENANT_METRICS_SLOT  4096  /* bytes of text for a tenant */
@@ -26,7 +27,9 @@ typedef struct {
 static ngx_array_t *ngx_http_tenant_metrics_samples(ngx_http_request_t *r,
     ngx_shm_zone_t *zone);
 static ngx_int_t ngx_http_tenant_metrics_text(ngx_http_tenant_text_t *text,
-    ngx_array_t *samples, ngx_http_tenant_totals_t *totals);
+    ngx_array_t *samples, ngx_shm_zone_t *zone);
+static ngx_int_t ngx_http_tenant_metrics_issuers(
+    ngx_http_tenant_text_t *text, ngx_shm_zone_t *zone);
 static ngx_buf_t *ngx_http_tenant_text_buf(ngx_http_tenant_text_t *text,
     size_t size);
 static void ngx_http_tenant_text_done(ngx_http_tenant_text_t *text,
@@ -72,7 +75,7 @@ ngx_http_tenant_metrics_handler(ngx_http_request_t *r)
     text.pool = r->pool;
     text.last = &text.out;
 
-    if (ngx_http_tenant_metrics_text(&text, samples, tmcf->zone->data)
+    if (ngx_http_tenant_metrics_text(&text, samples, tmcf->zone)
         != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -137,7 +140,7 @@ ngx_http_tenant_metrics_samples(ngx_http_request_t *r, ngx_shm_zone_t *zone)
 
 static ngx_int_t
 ngx_http_tenant_metrics_text(ngx_http_tenant_text_t *text,
-    ngx_array_t *samples, ngx_http_tenant_totals_t *totals)
+    ngx_array_t *samples, ngx_shm_zone_t *zone)
 {
     ngx_buf_t                 *b;
     ngx_uint_t                 i, n, family;
@@ -235,7 +238,113 @@ ngx_http_tenant_metrics_text(ngx_http_tenant_text_t *text,
         }
     }
 
-    return ngx_http_tenant_metrics_totals(text, totals);
+    if (ngx_http_tenant_metrics_issuers(text, zone) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_tenant_metrics_totals(text, zone->data);
+}
+
+
+/*
+ * Issuers whose keys are fetched.  The shared entries are never freed, and
+ * their names are the registry's.
+ */
+
+static ngx_int_t
+ngx_http_tenant_metrics_issuers(ngx_http_tenant_text_t *text,
+    ngx_shm_zone_t *zone)
+{
+    u_char                          *p;
+    size_t                           i;
+    ngx_buf_t                       *b;
+    ngx_uint_t                       n, family;
+    ngx_array_t                      list;
+    ngx_queue_t                     *q;
+    ngx_slab_pool_t                 *shpool;
+    ngx_http_tenant_totals_t        *totals;
+    ngx_http_tenant_shared_keys_t  **sh;
+
+    static const char *const  heads[] = {
+        "# HELP tenant_issuer_keys_expire_timestamp_seconds Until when "
+        "fetched keys are fresh.\n"
+        "# TYPE tenant_issuer_keys_expire_timestamp_seconds gauge\n",
+        "# HELP tenant_issuer_keys_failures Failed attempts since the newest "
+        "good one.\n"
+        "# TYPE tenant_issuer_keys_failures gauge\n"
+    };
+
+    totals = zone->data;
+    shpool = (ngx_slab_pool_t *) zone->shm.addr;
+
+    if (ngx_array_init(&list, text->pool, 16, sizeof(*sh)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    for (q = ngx_queue_head(&totals->issuer_queue);
+         q != ngx_queue_sentinel(&totals->issuer_queue);
+         q = ngx_queue_next(q))
+    {
+        sh = ngx_array_push(&list);
+        if (sh == NULL) {
+            break;
+        }
+
+        *sh = ngx_queue_data(q, ngx_http_tenant_shared_keys_t, queue);
+    }
+
+    ngx_shmtx_unlock(&shpool->mutex);
+
+    sh = list.elts;
+
+    for (family = 0; family < 2 && list.nelts; family++) {
+
+        b = ngx_http_tenant_text_buf(text, NGX_HTTP_TENANT_METRICS_HEAD);
+        if (b == NULL) {
+            return NGX_ERROR;
+        }
+
+        b->last = ngx_sprintf(b->last, "%s", heads[family]);
+        ngx_http_tenant_text_done(text, b);
+
+        for (n = 0; n < list.nelts; n++) {
+
+            b = ngx_http_tenant_text_buf(text, 128 + 2 * sh[n]->sn.str.len);
+            if (b == NULL) {
+                return NGX_ERROR;
+            }
+
+            p = ngx_sprintf(b->last, "%s{issuer=\"", family
+                            ? "tenant_issuer_keys_failures"
+                            : "tenant_issuer_keys_expire_timestamp_seconds");
+
+            for (i = 0; i < sh[n]->sn.str.len; i++) {
+                switch (sh[n]->sn.str.data[i]) {
+
+                case '"':
+                case '\\':
+                    *p++ = '\\';
+                    break;
+
+                case LF:
+                    *p++ = '\\';
+                    *p++ = 'n';
+                    continue;
+                }
+
+                *p++ = sh[n]->sn.str.data[i];
+            }
+
+            b->last = ngx_sprintf(p, "\"} %T\n",
+                                  family ? (time_t) sh[n]->failures
+                                         : sh[n]->expires);
+            ngx_http_tenant_text_done(text, b);
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -327,6 +436,16 @@ ngx_http_tenant_metrics_totals(ngx_http_tenant_text_t *text,
                           "tenant_policy_errors_total %uA\n",
                           totals->cache_hits, totals->cache_misses,
                           totals->tier_mismatches, totals->policy_errors);
+
+    b->last = ngx_sprintf(b->last,
+                          "# HELP tenant_key_fetches_total Attempts to fetch "
+                          "a key set.\n"
+                          "# TYPE tenant_key_fetches_total counter\n"
+                          "tenant_key_fetches_total{result=\"success\"} "
+                          "%uA\n"
+                          "tenant_key_fetches_total{result=\"failure\"} "
+                          "%uA\n",
+                          totals->keys_fetched, totals->keys_failed);
 
     b->last_buf = 1;
     b->last_in_chain = 1;
