@@ -35,7 +35,7 @@ make_store(void)
 static void
 decide(const policy_set_t *set, const policy_store_t *store)
 {
-    size_t                  i, mark;
+    size_t                  i;
     char                    message[64];
     policy_uid_t            uids[3];
     policy_arena_t         *arena;
@@ -61,7 +61,6 @@ decide(const policy_set_t *set, const policy_store_t *store)
     request.stores = &store;
     request.nstores = 1;
 
-    mark = policy_arena_mark(arena);
     rc = policy_authorize(&request, arena, &a);
     FUZZ_ASSERT(rc == POLICY_OK || rc == POLICY_LIMIT);
 
@@ -75,7 +74,6 @@ decide(const policy_set_t *set, const policy_store_t *store)
         FUZZ_ASSERT(a.errors[i].line != 0 && a.errors[i].column != 0);
     }
 
-    (void) mark;
     request.flags = POLICY_FULL_SCAN;
     rc = policy_authorize(&request, arena, &b);
 
