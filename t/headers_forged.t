@@ -4,7 +4,6 @@
 use Test::Nginx::Socket;
 use Tenant::Fixtures;
 use Tenant::Upstream ();
-use JSON::PP ();
 
 $ENV{TEST_NGINX_REGISTRY} = registry()->{path};
 
@@ -34,7 +33,10 @@ sub forged
 }
 
 
-sub mixed_case { return join '', map { rand() < 0.5 ? uc : lc } split //, shift }
+sub mixed_case
+{
+    return join '', map { rand() < 0.5 ? uc : lc } split //, shift;
+}
 
 our $Mine = <<'OUT';
 x-tenant-id: acme

@@ -70,7 +70,7 @@ sub from
 
 our $Problem = qr/^\{"type":"urn:ngx-tenant:problem:invalid-token"/;
 our $Headers = "Content-Type: application/problem+json\n";
-our $Challenge = qr/WWW-Authenticate: Bearer realm="tenant", error="invalid_to/;
+our $Challenge = qr/WWW-Authenticate: Bearer realm="tenant", error="invalid/;
 
 add_block_preprocessor(sub {
     my ($block) = @_;

@@ -102,7 +102,8 @@ like($answer, qr/error="invalid_token"/, 'the challenge says why');
 
 $answer = upgrade('/other', $authorization);
 like($answer, qr{\AHTTP/1\.1 403 }, 'where policy denies neither');
-like($answer, qr/"urn:ngx-tenant:problem:policy-denied"/, 'the problem says so');
+like($answer, qr/"urn:ngx-tenant:problem:policy-denied"/,
+     'the problem says so');
 
 $answer = upgrade('/ws', 'Sec-WebSocket-Protocol: bearer, ' . token());
 like($answer, qr{\AHTTP/1\.1 401 }, 'a token as a subprotocol is no token');
