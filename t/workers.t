@@ -165,7 +165,7 @@ is(metric('tenant_token_cache_hits_total'), $asked - 2,
 
 {
     my @all = $Server->workers;
-    $Server->kill_worker($_, 'SEGV') for @all;
+    $Server->kill_worker($_, 'ABRT') for @all;
     my $after = ask_all(2);
 
     $asked += total($after);

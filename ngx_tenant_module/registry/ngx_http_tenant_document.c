@@ -514,9 +514,10 @@ ngx_http_tenant_document_links(ngx_http_tenant_document_t *doc,
 
         for (j = 0; j < i; j++) {
             if (issuer[j]->subject_namespace.len == ns->len
-                && ngx_memcmp(issuer[j]->subject_namespace.data, ns->data,
-                              ns->len)
-                   == 0)
+                && (ns->len == 0
+                    || ngx_memcmp(issuer[j]->subject_namespace.data,
+                                  ns->data, ns->len)
+                       == 0))
             {
                 return ngx_http_tenant_json_fail(&item, &doc->err,
                                                  "issuers \"%V\" and \"%V\" "
