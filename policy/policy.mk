@@ -53,6 +53,7 @@ $(BUILD)/policy-tests: $(POLICY_TEST_OBJS) $(BUILD)/libpolicy.a
 test-policy: $(BUILD)/policy-tests $(BUILD)/tenant-policy
 	$(BUILD)/policy-tests
 	$(POLICY)/test/run_cases $(abspath $(BUILD))/tenant-policy
+	$(POLICY)/test/cli $(abspath $(BUILD))/tenant-policy
 	$(POLICY)/test/readme $(CC) $(BUILD)/libpolicy.a $(SANFLAGS)
 
 
