@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 
-import { call } from './http.js';
+import { call, closeIdle } from './http.js';
 import { eventually, start, stop } from './process.js';
 
 
@@ -166,7 +166,13 @@ export class Gateway {
 
         /* a listening socket is shared: wait until old workers let go of it */
 
-        await eventually(() => before.every((pid) => this.leaving(pid)));
+        if (!await eventually(() => before.every((pid) =>
+                this.leaving(pid))))
+        {
+            throw new Error('old workers do not leave');
+        }
+
+        closeIdle();
     }
 
 

@@ -144,6 +144,18 @@ function parseEvent(block)
 }
 
 
+/*
+ * Gives up connections without a request: a worker that leaves closes them,
+ * which a request on its way there would meet as a broken connection.
+ */
+export function closeIdle()
+{
+    for (const socket of Object.values(agent.freeSockets).flat()) {
+        socket.destroy();
+    }
+}
+
+
 export function close()
 {
     agent.destroy();
