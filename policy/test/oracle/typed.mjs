@@ -182,6 +182,13 @@ class TypedExpressions extends Expressions {
 }
 
 
+/* a uid of a type, which a spoiled schema may have made up */
+function known(world, type) {
+  return world.ids[type] === undefined ? { type, id: 'x' }
+    : world.uid(type);
+}
+
+
 /* A scope that names one environment, as careful authors write */
 function scope(world) {
   const { rng } = world;
@@ -192,7 +199,7 @@ function scope(world) {
 
     return rng.weighted([[30, () => [name]],
       [40, () => [name, 'is', ...path_tokens(rng, type)]],
-      [15, () => [name, '==', ...uid_tokens(rng, world.uid(type))]],
+      [15, () => [name, '==', ...uid_tokens(rng, known(world, type))]],
       [15, () => [name, 'is', ...path_tokens(rng, type), 'in',
         ...uid_tokens(rng, world.uid('Group'))]]])();
   };
