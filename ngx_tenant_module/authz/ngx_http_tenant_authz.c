@@ -105,8 +105,8 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
     policy_result_t               result;
     policy_request_t              request;
     const policy_set_t           *set;
-    const policy_store_t         *stores[3];
-    ngx_http_tenant_entity_t     *principal, *tenant, *agent;
+    const policy_store_t         *stores[2];
+    ngx_http_tenant_entity_t     *principal, *agent;
     ngx_http_tenant_policies_t   *policies;
     ngx_http_tenant_identity_t   *identity;
     ngx_http_tenant_loc_conf_t   *tlcf;
@@ -124,6 +124,19 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 
     policy_arena_reset(arena);
 
+    if (identity) {
+        principal = ngx_http_tenant_entity_principal(r, identity);
+        if (principal == NULL) {
+            goto fault;
+        }
+
+        stores[request.nstores++] = principal->store;
+        request.principal = &principal->uid;
+
+    } else {
+        request.principal = &tmcf->authz->anonymous;
+    }
+
     agent = ngx_http_tenant_entity_agent(r, ctx->agent);
     if (agent == NULL) {
         goto fault;
@@ -131,22 +144,6 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 
     stores[request.nstores++] = agent->store;
     request.resource = &agent->uid;
-
-    if (identity) {
-        principal = ngx_http_tenant_entity_principal(r, identity);
-        tenant = ngx_http_tenant_entity_tenant(r, identity->tenant);
-
-        if (principal == NULL || tenant == NULL) {
-            goto fault;
-        }
-
-        stores[request.nstores++] = principal->store;
-        stores[request.nstores++] = tenant->store;
-        request.principal = &principal->uid;
-
-    } else {
-        request.principal = &tmcf->authz->anonymous;
-    }
 
     request.action = ngx_http_tenant_authz_action(tmcf->authz, &ctx->action,
                                                   &action);

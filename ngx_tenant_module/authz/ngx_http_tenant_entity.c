@@ -32,6 +32,11 @@ static ngx_int_t ngx_http_tenant_entity_parent(
     const char *id, size_t len);
 static ngx_int_t ngx_http_tenant_entity_belongs(
     ngx_http_tenant_entity_build_t *build, ngx_str_t *tenant);
+static ngx_int_t ngx_http_tenant_entity_tenant(
+    ngx_http_tenant_entity_build_t *build, ngx_http_tenant_tenant_t *tenant);
+static ngx_int_t ngx_http_tenant_entity_record(
+    ngx_http_tenant_entity_build_t *build, const char *type, const char *id,
+    size_t len);
 static ngx_int_t ngx_http_tenant_entity_texts(
     ngx_http_tenant_entity_build_t *build, const char *name,
     const json_t *value);
@@ -92,6 +97,7 @@ ngx_http_tenant_entity_principal(ngx_http_request_t *r,
         || ngx_http_tenant_entity_roles(&build, names->roles) != NGX_OK
         || ngx_http_tenant_entity_tags(r, &build, identity->claims)
            != NGX_OK
+        || ngx_http_tenant_entity_tenant(&build, tenant) != NGX_OK
         || ngx_http_tenant_entity_finish(entity, &build) != NGX_OK)
     {
         ngx_http_tenant_entity_free(entity);
@@ -105,57 +111,79 @@ ngx_http_tenant_entity_principal(ngx_http_request_t *r,
 }
 
 
-ngx_http_tenant_entity_t *
-ngx_http_tenant_entity_tenant(ngx_http_request_t *r,
+/*
+ * The tenant's record stands beside the principal's, and its tier and the
+ * roles have empty ones: a decision finds all ancestors of the principal
+ * computed, and looks for none in other stores.
+ */
+
+static ngx_int_t
+ngx_http_tenant_entity_tenant(ngx_http_tenant_entity_build_t *build,
     ngx_http_tenant_tenant_t *tenant)
 {
-    ngx_str_t                       *status;
-    ngx_http_tenant_tier_t          *tier;
-    ngx_http_tenant_entity_t        *entity;
-    ngx_http_tenant_entity_build_t   build;
-
-    if (tenant->authz) {
-        return tenant->authz;
-    }
-
-    entity = ngx_http_tenant_entity_create("Tenant", &tenant->sn.str, &build);
-    if (entity == NULL) {
-        return NULL;
-    }
+    ngx_str_t               *status;
+    ngx_http_tenant_tier_t  *tier;
 
     tier = tenant->tier;
     status = (ngx_str_t *) &ngx_http_tenant_statuses[tenant->status];
 
-    if (ngx_http_tenant_entity_parent(&build, "Tier",
+    if (ngx_http_tenant_entity_record(build, "Tier",
                                       (char *) tier->sn.str.data,
                                       tier->sn.str.len)
         != NGX_OK
-        || ngx_http_tenant_entity_string(&build, "id",
+        || ngx_http_tenant_entity_record(build, "Tenant",
                                          (char *) tenant->sn.str.data,
                                          tenant->sn.str.len)
            != NGX_OK
-        || ngx_http_tenant_entity_string(&build, "tier",
+        || ngx_http_tenant_entity_parent(build, "Tier",
                                          (char *) tier->sn.str.data,
                                          tier->sn.str.len)
            != NGX_OK
-        || ngx_http_tenant_entity_string(&build, "status",
+        || ngx_http_tenant_entity_string(build, "id",
+                                         (char *) tenant->sn.str.data,
+                                         tenant->sn.str.len)
+           != NGX_OK
+        || ngx_http_tenant_entity_string(build, "tier",
+                                         (char *) tier->sn.str.data,
+                                         tier->sn.str.len)
+           != NGX_OK
+        || ngx_http_tenant_entity_string(build, "status",
                                          (char *) status->data, status->len)
            != NGX_OK
-        || ngx_http_tenant_entity_attributes(&build, tenant->attributes,
-                                             NULL)
+        || ngx_http_tenant_entity_attributes(build, tenant->attributes, NULL)
            != NGX_OK
-        || ngx_http_tenant_entity_attributes(&build, tier->attributes,
+        || ngx_http_tenant_entity_attributes(build, tier->attributes,
                                              tenant->attributes)
-           != NGX_OK
-        || ngx_http_tenant_entity_finish(entity, &build) != NGX_OK)
+           != NGX_OK)
     {
-        ngx_http_tenant_entity_free(entity);
-        return NULL;
+        return NGX_ERROR;
     }
 
-    tenant->authz = ngx_http_tenant_entity_keep(r, entity);
+    return NGX_OK;
+}
 
-    return tenant->authz;
+
+/* A further entity of the store; what is set next is set of it. */
+
+static ngx_int_t
+ngx_http_tenant_entity_record(ngx_http_tenant_entity_build_t *build,
+    const char *type, const char *id, size_t len)
+{
+    policy_str_t  t, i;
+    policy_uid_t  uid;
+
+    t.data = type;
+    t.len = ngx_strlen(type);
+    i.data = id;
+    i.len = len;
+
+    if (policy_uid_init(&uid, t, i) != POLICY_OK
+        || policy_store_add(build->store, &uid, &build->entry) != POLICY_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -404,20 +432,30 @@ static ngx_int_t
 ngx_http_tenant_entity_roles(ngx_http_tenant_entity_build_t *build,
     const json_t *roles)
 {
-    tenant_str_t          text;
-    tenant_claim_texts_t  texts;
+    tenant_str_t           text;
+    policy_entry_t        *principal;
+    tenant_claim_texts_t   texts;
 
     if (roles == NULL || !tenant_claim_texts(&texts, roles, 1)) {
         return NGX_OK;
     }
 
+    principal = build->entry;
+
     while (tenant_claim_texts_next(&texts, &text)) {
+        build->entry = principal;
+
         if (ngx_http_tenant_entity_parent(build, "Role", text.data, text.len)
-            != NGX_OK)
+            != NGX_OK
+            || ngx_http_tenant_entity_record(build, "Role", text.data,
+                                             text.len)
+               != NGX_OK)
         {
             return NGX_ERROR;
         }
     }
+
+    build->entry = principal;
 
     return NGX_OK;
 }

@@ -42,8 +42,6 @@ typedef struct {
  */
 ngx_http_tenant_entity_t *ngx_http_tenant_entity_principal(
     ngx_http_request_t *r, ngx_http_tenant_identity_t *identity);
-ngx_http_tenant_entity_t *ngx_http_tenant_entity_tenant(
-    ngx_http_request_t *r, ngx_http_tenant_tenant_t *tenant);
 ngx_http_tenant_entity_t *ngx_http_tenant_entity_agent(
     ngx_http_request_t *r, ngx_http_tenant_agent_t *agent);
 

@@ -91,7 +91,6 @@ typedef struct {
     uint64_t                  tag;         /* keeps upstream connections of
                                               tenants apart; never repeats
                                               within a process */
-    void                     *authz;       /* Cedar entity of authz/ */
     void                     *counters;    /* shared slot of metering/ */
 } ngx_http_tenant_tenant_t;
 
