@@ -319,7 +319,8 @@ read_member(policy_json_t *json, policy_entry_t *entry, unsigned *seen)
     at = json->at;
 
     if ((rc = policy_json_string(json, &key)) != POLICY_OK
-        || (rc = policy_json_expect(json, ':')) != POLICY_OK)
+        || (rc = policy_json_expect(json, ':')) != POLICY_OK
+        || (rc = policy_json_note_key(json, key)) != POLICY_OK)
     {
         return rc;
     }
@@ -365,7 +366,7 @@ read_member(policy_json_t *json, policy_entry_t *entry, unsigned *seen)
 static policy_status_t
 read_entity(policy_json_t *json, policy_store_t *store, policy_str_t file)
 {
-    size_t            at;
+    size_t            at, start;
     unsigned          seen;
     policy_entry_t   *entry;
     policy_status_t   rc;
@@ -390,6 +391,7 @@ read_entity(policy_json_t *json, policy_store_t *store, policy_str_t file)
     }
 
     seen = 0;
+    start = json->stack_len;
 
     if (policy_json_peek(json) == '}') {
         json->at++;
@@ -412,6 +414,11 @@ read_entity(policy_json_t *json, policy_store_t *store, policy_str_t file)
         if (rc != POLICY_OK) {
             return rc;
         }
+    }
+
+    rc = policy_json_check_keys(json, start, at);
+    if (rc != POLICY_OK) {
+        return rc;
     }
 
     if ((seen & HAS_UID) == 0) {

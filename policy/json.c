@@ -42,6 +42,40 @@ push(policy_json_t *json, const void *item, size_t size)
 }
 
 
+policy_status_t
+policy_json_note_key(policy_json_t *json, policy_str_t key)
+{
+    policy_field_t  field;
+
+    field.name = policy_name(key);
+    field.value = policy_bool(0);
+
+    return push(json, &field, sizeof(field));
+}
+
+
+policy_status_t
+policy_json_check_keys(policy_json_t *json, size_t start, size_t offset)
+{
+    size_t           n;
+    policy_field_t  *fields;
+
+    n = (json->stack_len - start) / sizeof(policy_field_t);
+
+    if (n == 0) {
+        return POLICY_OK;
+    }
+
+    fields = (policy_field_t *) (void *) (json->stack + start);
+    json->stack_len = start;
+
+    return policy_fields_order(fields, n) == n
+           ? POLICY_OK
+           : policy_json_fail(json, POLICY_DUPLICATE, offset,
+                              "object has a repeated key");
+}
+
+
 /* Moves what was pushed since start into the arena. */
 static void *
 pop(policy_json_t *json, size_t start)

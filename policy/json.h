@@ -61,6 +61,14 @@ policy_status_t policy_json_word(policy_json_t *json, const char *word,
     policy_value_t v, policy_value_t *value);
 policy_status_t policy_json_string(policy_json_t *json, policy_str_t *s);
 
+/*
+ * For readers of an object with fixed members: every key is noted, and at
+ * the end, start being stack_len at the beginning, none may be repeated.
+ */
+policy_status_t policy_json_note_key(policy_json_t *json, policy_str_t key);
+policy_status_t policy_json_check_keys(policy_json_t *json, size_t start,
+    size_t offset);
+
 /* Any value, escapes resolved; may hold the kinds above. */
 policy_status_t policy_json_read(policy_json_t *json, policy_value_t *value);
 

@@ -234,7 +234,8 @@ read_member(policy_json_t *json, link_t *link)
     at = json->at;
 
     if ((rc = policy_json_string(json, &key)) != POLICY_OK
-        || (rc = policy_json_expect(json, ':')) != POLICY_OK)
+        || (rc = policy_json_expect(json, ':')) != POLICY_OK
+        || (rc = policy_json_note_key(json, key)) != POLICY_OK)
     {
         return rc;
     }
@@ -271,6 +272,7 @@ read_member(policy_json_t *json, link_t *link)
 static policy_status_t
 read_link(policy_json_t *json, policy_set_t *set)
 {
+    size_t           start;
     link_t           link;
     where_t          where;
     policy_status_t  rc;
@@ -281,6 +283,7 @@ read_link(policy_json_t *json, policy_set_t *set)
     where.json = json;
     where.at = json->at;
     where.error = json->error;
+    start = json->stack_len;
 
     rc = policy_json_expect(json, '{');
 
@@ -298,6 +301,10 @@ read_link(policy_json_t *json, policy_set_t *set)
 
             json->at++;
         }
+    }
+
+    if (rc == POLICY_OK) {
+        rc = policy_json_check_keys(json, start, where.at);
     }
 
     if (rc != POLICY_OK) {

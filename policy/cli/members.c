@@ -62,7 +62,8 @@ read_member(policy_json_t *json, const char *const *names, size_t n,
     policy_status_t  rc;
 
     if ((rc = policy_json_string(json, &key)) != POLICY_OK
-        || (rc = policy_json_expect(json, ':')) != POLICY_OK)
+        || (rc = policy_json_expect(json, ':')) != POLICY_OK
+        || (rc = policy_json_note_key(json, key)) != POLICY_OK)
     {
         return rc;
     }
@@ -119,6 +120,10 @@ read_object(policy_json_t *json, const char *const *names, size_t n,
         }
 
         json->at++;
+    }
+
+    if (rc == POLICY_OK) {
+        rc = policy_json_check_keys(json, 0, 0);
     }
 
     return rc == POLICY_OK ? policy_json_end(json) : rc;

@@ -195,6 +195,8 @@ static const refused_t  stores[] = {
     { "[" E(U("a"), "{}", "[1]") "]", 53, "entity uid", I },
     { "[" E(U("a"), "{}", "[" U("b") " " U("c") "]") "]", 75,
       "expected \"]\"", S },
+    { "[{\"x\":1,\"y\":{},\"x\":2}]", 2, "repeated key", D },
+    { "[{\"x\":{\"k\":1,\"k\":2}}]", 7, "repeated key", D },
     { "[{\"x\":1e309}]", 7, "out of range", I },
     { "[{\"x\":-1.8e308}]", 7, "out of range", I },
     { "[{\"x\":17976931348623159e292}]", 7, "out of range", I },

@@ -239,6 +239,7 @@ static const link_case_t  links[] = {
     { "[" L("policy0", "x", "[]") "]", 48, "expected \"{\"",
       POLICY_SYNTAX },
     { "[{\"args\":{},\"args\":{}}]", 13, "repeated", POLICY_DUPLICATE },
+    { "[{\"x\":1,\"x\":1}]", 2, "repeated key", POLICY_DUPLICATE },
     { "[" L("policy0", "x", A) "]x", 75, "after the end", POLICY_SYNTAX },
     { "[" L("policy0", "x", A) " 1]", 75, "expected \"]\"",
       POLICY_SYNTAX }
