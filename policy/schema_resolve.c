@@ -741,6 +741,27 @@ close_entities(policy_schema_t *schema)
 }
 
 
+/* Types of actions relate as some of their actions do. */
+static void
+relate_action_types(policy_schema_t *schema)
+{
+    const schema_entity_t  *group;
+    const schema_action_t  *a, *b;
+
+    for (a = schema->actions; a != NULL; a = a->next) {
+        for (b = schema->actions; b != NULL; b = b->next) {
+            if (a->space == b->space || !schema_action_under(a, b)) {
+                continue;
+            }
+
+            group = b->space->action_type;
+            a->space->action_type->ancestors[group->index / 64]
+                |= UINT64_C(1) << group->index % 64;
+        }
+    }
+}
+
+
 static policy_status_t
 close_actions(policy_schema_t *schema)
 {
@@ -769,6 +790,7 @@ close_actions(policy_schema_t *schema)
     }
 
     close_rows(rows, schema->nactions);
+    relate_action_types(schema);
 
     for (action = schema->actions; action != NULL; action = action->next) {
         if (action->ancestors[action->index / 64] >> action->index % 64 & 1)

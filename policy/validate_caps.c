@@ -6,11 +6,15 @@
 #define SEED  0x63617073u
 
 
-/* The same expression gives the same hash, wherever it is written. */
+/*
+ * The same expression gives the same hash, wherever it is written and in
+ * whatever order a record's fields are.
+ */
 static uint64_t
 hash_expr(validate_t *v, const policy_ast_t *e, uint64_t h)
 {
     uint32_t                  i;
+    uint64_t                  sum;
     const policy_ast_t       *kid;
     const policy_ast_name_t  *name;
 
@@ -46,6 +50,14 @@ hash_expr(validate_t *v, const policy_ast_t *e, uint64_t h)
         break;
     }
 
+    if (e->op == AST_RECORD) {
+        for (sum = 0, kid = e->kids; kid != NULL; kid = kid->next) {
+            sum += hash_expr(v, kid, SEED);
+        }
+
+        return policy_hash_mix(h, sum);
+    }
+
     for (i = 0, kid = e->kids; i < e->nkids; i++, kid = kid->next) {
         h = hash_expr(v, kid, h);
     }
@@ -63,6 +75,34 @@ same_names(const policy_ast_name_t *a, const policy_ast_name_t *b)
     }
 
     return a == NULL && b == NULL;
+}
+
+
+static int same_expr(validate_t *v, const policy_ast_t *a,
+    const policy_ast_t *b);
+
+
+/* The order of fields means nothing; their keys are distinct. */
+static int
+same_record(validate_t *v, const policy_ast_t *a, const policy_ast_t *b)
+{
+    const policy_ast_t  *x, *y;
+
+    for (x = a->kids; x != NULL; x = x->next) {
+        for (y = b->kids; y != NULL; y = y->next) {
+            v->work--;
+
+            if (policy_str_equal(x->u.text, y->u.text)) {
+                break;
+            }
+        }
+
+        if (y == NULL || v->work < 0 || !same_expr(v, x->kids, y->kids)) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -86,6 +126,9 @@ same_expr(validate_t *v, const policy_ast_t *a, const policy_ast_t *b)
     }
 
     switch (a->op) {
+
+    case AST_RECORD:
+        return same_record(v, a, b);
 
     case AST_BOOL:
     case AST_LONG:
