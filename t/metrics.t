@@ -260,6 +260,9 @@ for my $kind (@traffic) {
        undef, 'nothing has overflowed');
 }
 
+unlike($Server->error_log, qr/\[(?:crit|alert|emerg)\]/,
+       'a tenant without requests is no empty buffer');
+
 $Server->quit;
 is_deeply([$Server->faults], [], 'no sanitizer has found anything');
 $Server->remove;
