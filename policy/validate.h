@@ -71,6 +71,80 @@ void validate_report(validate_t *v, policy_severity_t severity,
 validate_typed_t validate_condition(validate_t *v, const policy_ast_t *body,
     const validate_cap_t *prior);
 
+validate_typed_t validate_expr(validate_t *v, const policy_ast_t *e,
+    const validate_cap_t *prior);
+
+
+/* Sets of type kinds, for the functions below. */
+
+#define VALIDATE_BIT(kind)  (1u << (kind))
+#define VALIDATE_BOOLS      (VALIDATE_BIT(TYPE_BOOL) \
+                             | VALIDATE_BIT(TYPE_TRUE) \
+                             | VALIDATE_BIT(TYPE_FALSE))
+#define VALIDATE_ORDERED    (VALIDATE_BIT(TYPE_LONG) \
+                             | VALIDATE_BIT(TYPE_DATETIME) \
+                             | VALIDATE_BIT(TYPE_DURATION))
+#define VALIDATE_HOLDERS    (VALIDATE_BIT(TYPE_ENTITY) \
+                             | VALIDATE_BIT(TYPE_RECORD))
+
+/* Whether the type is one of kinds; reports when not. */
+int validate_is_wanted(validate_t *v, const policy_ast_t *e,
+    const schema_type_t *type, unsigned kinds);
+
+/* Checks e; when its type is none of kinds it becomes NULL. */
+validate_typed_t validate_want(validate_t *v, const policy_ast_t *e,
+    const validate_cap_t *prior, unsigned kinds);
+
+/* The one type of a and b; NULL when there is none, reported with format. */
+const schema_type_t *validate_join(validate_t *v, uint32_t at,
+    const schema_type_t *a, const schema_type_t *b, const char *format);
+
+
+/* validate_attr.c, validate_call.c: nodes of these kinds */
+
+validate_typed_t validate_attr(validate_t *v, const policy_ast_t *e,
+    const validate_cap_t *prior);
+validate_typed_t validate_has(validate_t *v, const policy_ast_t *e,
+    const validate_cap_t *prior);
+validate_typed_t validate_tag(validate_t *v, const policy_ast_t *e,
+    const validate_cap_t *prior);
+validate_typed_t validate_call(validate_t *v, const policy_ast_t *e,
+    const validate_cap_t *prior);
+
+
+static inline validate_typed_t
+validate_typed(const schema_type_t *type)
+{
+    validate_typed_t  t;
+
+    t.type = type;
+    t.caps = NULL;
+
+    return t;
+}
+
+
+static inline validate_typed_t
+validate_basic(schema_kind_t kind)
+{
+    return validate_typed(schema_basic(kind));
+}
+
+
+static inline validate_typed_t
+validate_known(int truth)
+{
+    return validate_basic(truth ? TYPE_TRUE : TYPE_FALSE);
+}
+
+
+static inline int
+validate_is_kind(const schema_type_t *type, schema_kind_t kind)
+{
+    return type != NULL && type->kind == kind;
+}
+
+
 /* validate_caps.c; NULL is the empty list, a fault is in v->status */
 
 const validate_cap_t *validate_cap_attr(validate_t *v,

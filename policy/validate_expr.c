@@ -10,87 +10,39 @@
 #include "ext.h"
 
 
-typedef validate_typed_t  typed_t;
-
-#define BIT(kind)   (1u << (kind))
-#define BOOLS       (BIT(TYPE_BOOL) | BIT(TYPE_TRUE) | BIT(TYPE_FALSE))
-#define ORDERED     (BIT(TYPE_LONG) | BIT(TYPE_DATETIME) \
-                     | BIT(TYPE_DURATION))
-#define HOLDERS     (BIT(TYPE_ENTITY) | BIT(TYPE_RECORD))
-
-#define ERROR  POLICY_FINDING_ERROR
-
-
-static typed_t check(validate_t *v, const policy_ast_t *e,
-    const validate_cap_t *prior);
-
-
-static typed_t
-typed(const schema_type_t *type)
-{
-    typed_t  t;
-
-    t.type = type;
-    t.caps = NULL;
-
-    return t;
-}
-
-
-static typed_t
-basic(schema_kind_t kind)
-{
-    return typed(schema_basic(kind));
-}
-
-
-static typed_t
-known(int truth)
-{
-    return basic(truth ? TYPE_TRUE : TYPE_FALSE);
-}
-
-
-static int
-is_kind(const schema_type_t *type, schema_kind_t kind)
-{
-    return type != NULL && type->kind == kind;
-}
-
-
 static const char *
 wanted_format(unsigned kinds)
 {
     switch (kinds) {
 
-    case BOOLS:
+    case VALIDATE_BOOLS:
         return "expected a Bool, found %A";
 
-    case BIT(TYPE_LONG):
+    case VALIDATE_BIT(TYPE_LONG):
         return "expected a Long, found %A";
 
-    case BIT(TYPE_STRING):
+    case VALIDATE_BIT(TYPE_STRING):
         return "expected a String, found %A";
 
-    case BIT(TYPE_ENTITY):
+    case VALIDATE_BIT(TYPE_ENTITY):
         return "expected an entity, found %A";
 
-    case BIT(TYPE_SET):
+    case VALIDATE_BIT(TYPE_SET):
         return "expected a set, found %A";
 
-    case HOLDERS:
+    case VALIDATE_HOLDERS:
         return "expected an entity or a record, found %A";
 
-    case ORDERED:
+    case VALIDATE_ORDERED:
         return "expected a Long, datetime or duration, found %A";
 
-    case BIT(TYPE_IP):
+    case VALIDATE_BIT(TYPE_IP):
         return "expected an ipaddr, found %A";
 
-    case BIT(TYPE_DECIMAL):
+    case VALIDATE_BIT(TYPE_DECIMAL):
         return "expected a decimal, found %A";
 
-    case BIT(TYPE_DATETIME):
+    case VALIDATE_BIT(TYPE_DATETIME):
         return "expected a datetime, found %A";
 
     default:
@@ -100,17 +52,17 @@ wanted_format(unsigned kinds)
 
 
 /* Whether the type is one of kinds; reports when not. */
-static int
-is_wanted(validate_t *v, const policy_ast_t *e, const schema_type_t *type,
-    unsigned kinds)
+int
+validate_is_wanted(validate_t *v, const policy_ast_t *e,
+    const schema_type_t *type, unsigned kinds)
 {
     if (type == NULL) {
         return 0;
     }
 
-    if ((kinds & BIT(type->kind)) == 0) {
-        validate_report(v, ERROR, e->offset, wanted_format(kinds), NULL,
-                        type, NULL);
+    if ((kinds & VALIDATE_BIT(type->kind)) == 0) {
+        validate_report(v, POLICY_FINDING_ERROR, e->offset,
+                        wanted_format(kinds), NULL, type, NULL);
         return 0;
     }
 
@@ -119,32 +71,32 @@ is_wanted(validate_t *v, const policy_ast_t *e, const schema_type_t *type,
 
 
 /* Checks e; when its type is none of kinds it becomes NULL. */
-static typed_t
-want(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior,
-    unsigned kinds)
+validate_typed_t
+validate_want(validate_t *v, const policy_ast_t *e,
+    const validate_cap_t *prior, unsigned kinds)
 {
-    typed_t  t;
+    validate_typed_t  t;
 
-    t = check(v, e, prior);
+    t = validate_expr(v, e, prior);
 
-    return is_wanted(v, e, t.type, kinds) ? t : typed(NULL);
+    return validate_is_wanted(v, e, t.type, kinds) ? t : validate_typed(NULL);
 }
 
 
-static typed_t
+static validate_typed_t
 want_bool(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 {
-    typed_t  t;
+    validate_typed_t  t;
 
-    t = want(v, e, prior, BOOLS);
+    t = validate_want(v, e, prior, VALIDATE_BOOLS);
 
-    return t.type != NULL ? t : basic(TYPE_BOOL);
+    return t.type != NULL ? t : validate_basic(TYPE_BOOL);
 }
 
 
 /* The one type of a and b; NULL when there is none, reported with format. */
-static const schema_type_t *
-join(validate_t *v, uint32_t at, const schema_type_t *a,
+const schema_type_t *
+validate_join(validate_t *v, uint32_t at, const schema_type_t *a,
     const schema_type_t *b, const char *format)
 {
     int                   no_memory;
@@ -161,48 +113,36 @@ join(validate_t *v, uint32_t at, const schema_type_t *a,
         v->status = POLICY_NO_MEMORY;
 
     } else if (type == NULL && v->work >= 0) {
-        validate_report(v, ERROR, at, format, NULL, a, b);
+        validate_report(v, POLICY_FINDING_ERROR, at, format, NULL, a, b);
     }
 
     return type;
 }
 
 
-/* The attribute as declared, or NULL. */
-static const schema_field_t *
-find_field(const schema_type_t *type, policy_str_t name)
-{
-    if (type->kind == TYPE_ENTITY) {
-        type = type->u.entity->shape;
-    }
-
-    return type == NULL ? NULL : schema_field(type, name);
-}
-
-
-static typed_t
+static validate_typed_t
 check_and(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 {
-    typed_t              t, right;
+    validate_typed_t              t, right;
     const policy_ast_t  *kid;
 
     kid = e->kids;
     t = want_bool(v, kid, prior);
 
     for (kid = kid->next; kid != NULL; kid = kid->next) {
-        if (is_kind(t.type, TYPE_FALSE)) {
-            return basic(TYPE_FALSE);
+        if (validate_is_kind(t.type, TYPE_FALSE)) {
+            return validate_basic(TYPE_FALSE);
         }
 
         right = want_bool(v, kid, validate_caps_join(v, prior, t.caps));
 
-        if (is_kind(right.type, TYPE_FALSE)) {
-            t = basic(TYPE_FALSE);
+        if (validate_is_kind(right.type, TYPE_FALSE)) {
+            t = validate_basic(TYPE_FALSE);
 
-        } else if (is_kind(right.type, TYPE_TRUE)) {
+        } else if (validate_is_kind(right.type, TYPE_TRUE)) {
             t.caps = validate_caps_join(v, t.caps, right.caps);
 
-        } else if (is_kind(t.type, TYPE_TRUE)) {
+        } else if (validate_is_kind(t.type, TYPE_TRUE)) {
             t = right;
 
         } else {
@@ -215,26 +155,27 @@ check_and(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 
 
 /* What one side knows, the other must know too, unless that is false. */
-static typed_t
+static validate_typed_t
 check_or(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 {
-    typed_t              t, right;
+    validate_typed_t              t, right;
     const policy_ast_t  *kid;
 
     kid = e->kids;
     t = want_bool(v, kid, prior);
 
     for (kid = kid->next; kid != NULL; kid = kid->next) {
-        if (is_kind(t.type, TYPE_TRUE)) {
+        if (validate_is_kind(t.type, TYPE_TRUE)) {
             return t;
         }
 
         right = want_bool(v, kid, prior);
 
-        if (is_kind(right.type, TYPE_TRUE) || is_kind(t.type, TYPE_FALSE)) {
+        if (validate_is_kind(right.type, TYPE_TRUE)
+            || validate_is_kind(t.type, TYPE_FALSE)) {
             t = right;
 
-        } else if (!is_kind(right.type, TYPE_FALSE)) {
+        } else if (!validate_is_kind(right.type, TYPE_FALSE)) {
             t.type = schema_basic(TYPE_BOOL);
             t.caps = validate_caps_common(v, right.caps, t.caps);
         }
@@ -244,47 +185,47 @@ check_or(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 }
 
 
-static typed_t
+static validate_typed_t
 check_if(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 {
-    typed_t                test, yes, no;
+    validate_typed_t                test, yes, no;
     const policy_ast_t    *then;
     const validate_cap_t  *inside;
 
     then = e->kids->next;
     test = want_bool(v, e->kids, prior);
 
-    if (is_kind(test.type, TYPE_FALSE)) {
-        return check(v, then->next, prior);
+    if (validate_is_kind(test.type, TYPE_FALSE)) {
+        return validate_expr(v, then->next, prior);
     }
 
     inside = validate_caps_join(v, prior, test.caps);
-    yes = check(v, then, inside);
+    yes = validate_expr(v, then, inside);
     yes.caps = validate_caps_join(v, yes.caps, test.caps);
 
-    if (is_kind(test.type, TYPE_TRUE)) {
+    if (validate_is_kind(test.type, TYPE_TRUE)) {
         return yes;
     }
 
-    no = check(v, then->next, prior);
+    no = validate_expr(v, then->next, prior);
 
-    yes.type = join(v, e->offset, yes.type, no.type,
-                    "the branches of `if` have different types: %A and %B");
+    yes.type = validate_join(v, e->offset, yes.type, no.type,
+                             "the branches of `if` differ: %A and %B");
     yes.caps = validate_caps_common(v, yes.caps, no.caps);
 
     return yes;
 }
 
 
-static typed_t
+static validate_typed_t
 check_not(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 {
-    typed_t  t;
+    validate_typed_t  t;
 
     t = want_bool(v, e->kids, prior);
 
-    return t.type->kind == TYPE_BOOL ? basic(TYPE_BOOL)
-                                     : known(t.type->kind == TYPE_FALSE);
+    return t.type->kind == TYPE_BOOL ? validate_basic(TYPE_BOOL)
+           : validate_known(t.type->kind == TYPE_FALSE);
 }
 
 
@@ -331,65 +272,64 @@ compare_literals(const validate_t *v, const policy_ast_t *a,
 }
 
 
-static typed_t
+static validate_typed_t
 check_eq(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 {
     int      equal;
-    typed_t  a, b;
+    validate_typed_t  a, b;
 
-    a = check(v, e->kids, prior);
-    b = check(v, e->kids->next, prior);
+    a = validate_expr(v, e->kids, prior);
+    b = validate_expr(v, e->kids->next, prior);
 
     equal = compare_literals(v, e->kids, e->kids->next);
 
-    if (is_kind(a.type, TYPE_ENTITY) && is_kind(b.type, TYPE_ENTITY)
+    if (validate_is_kind(a.type, TYPE_ENTITY)
+        && validate_is_kind(b.type, TYPE_ENTITY)
         && a.type->u.entity != b.type->u.entity)
     {
         equal = 0;
     }
 
     if (equal >= 0) {
-        return known(equal == (e->op == AST_EQ));
+        return validate_known(equal == (e->op == AST_EQ));
     }
 
-    join(v, e->place, a.type, b.type,
-         "types that are never equal: %A and %B");
+    validate_join(v, e->place, a.type, b.type,
+                  "types that are never equal: %A and %B");
 
-    return basic(TYPE_BOOL);
+    return validate_basic(TYPE_BOOL);
 }
 
 
-static typed_t
-check_order(validate_t *v, const policy_ast_t *e,
-    const validate_cap_t *prior)
+static validate_typed_t
+check_order(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 {
-    typed_t  a, b;
+    validate_typed_t  a, b;
 
-    a = want(v, e->kids, prior, ORDERED);
-    b = want(v, e->kids->next, prior, ORDERED);
+    a = validate_want(v, e->kids, prior, VALIDATE_ORDERED);
+    b = validate_want(v, e->kids->next, prior, VALIDATE_ORDERED);
 
     if (a.type != NULL && b.type != NULL && a.type->kind != b.type->kind) {
-        validate_report(v, ERROR, e->place,
+        validate_report(v, POLICY_FINDING_ERROR, e->place,
                         "types that cannot be ordered: %A and %B", NULL,
                         a.type, b.type);
     }
 
-    return basic(TYPE_BOOL);
+    return validate_basic(TYPE_BOOL);
 }
 
 
 /* Each kid a Long, and so the whole. */
-static typed_t
-check_longs(validate_t *v, const policy_ast_t *e,
-    const validate_cap_t *prior)
+static validate_typed_t
+check_longs(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 {
     const policy_ast_t  *kid;
 
     for (kid = e->kids; kid != NULL; kid = kid->next) {
-        want(v, kid, prior, BIT(TYPE_LONG));
+        validate_want(v, kid, prior, VALIDATE_BIT(TYPE_LONG));
     }
 
-    return basic(TYPE_LONG);
+    return validate_basic(TYPE_LONG);
 }
 
 
@@ -431,34 +371,34 @@ action_in(validate_t *v, const policy_uid_t *uid, const policy_ast_t *e)
 }
 
 
-static typed_t
+static validate_typed_t
 check_in(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 {
     int                   found;
-    typed_t               a, b;
+    validate_typed_t               a, b;
     const policy_ast_t   *group;
     const policy_uid_t   *uid;
     const schema_type_t  *of;
 
     group = e->kids->next;
-    a = want(v, e->kids, prior, BIT(TYPE_ENTITY));
-    b = check(v, group, prior);
+    a = validate_want(v, e->kids, prior, VALIDATE_BIT(TYPE_ENTITY));
+    b = validate_expr(v, group, prior);
 
     if (b.type == NULL) {
-        return basic(TYPE_BOOL);
+        return validate_basic(TYPE_BOOL);
     }
 
     of = b.type->kind == TYPE_SET ? b.type->u.element : b.type;
 
     if (of->kind != TYPE_ENTITY) {
-        validate_report(v, ERROR, group->offset,
+        validate_report(v, POLICY_FINDING_ERROR, group->offset,
                         "expected an entity or a set of entities, found %A",
                         NULL, b.type, NULL);
-        return basic(TYPE_BOOL);
+        return validate_basic(TYPE_BOOL);
     }
 
     if (a.type == NULL) {
-        return basic(TYPE_BOOL);
+        return validate_basic(TYPE_BOOL);
     }
 
     uid = literal_uid(v, e->kids);
@@ -466,183 +406,41 @@ check_in(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
     if (uid != NULL && a.type->u.entity->is_action) {
         found = action_in(v, uid, group);
         if (found >= 0) {
-            return known(found);
+            return validate_known(found);
         }
     }
 
     return schema_entity_under(a.type->u.entity, of->u.entity)
-           ? basic(TYPE_BOOL) : basic(TYPE_FALSE);
-}
-
-
-/* The type of an attribute that is there, or NULL, reported. */
-static const schema_type_t *
-attr_type(validate_t *v, const policy_ast_t *on, const schema_type_t *type,
-    policy_str_t name, uint32_t at, const validate_cap_t *prior)
-{
-    const schema_field_t  *field;
-
-    field = find_field(type, name);
-
-    if (field == NULL) {
-        validate_report(v, ERROR, at, "attribute `%S` is not declared for %A",
-                        &name, type, NULL);
-        return NULL;
-    }
-
-    if (field->optional
-        && !validate_caps_has(v, prior, validate_cap_attr(v, on, name)))
-    {
-        validate_report(v, ERROR, at, "attribute `%S` of %A may be missing: "
-                        "it wants `has` before it", &name, type, NULL);
-    }
-
-    return field->type;
-}
-
-
-static typed_t
-check_attr(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
-{
-    typed_t  t;
-
-    t = want(v, e->kids, prior, HOLDERS);
-
-    if (t.type == NULL) {
-        return t;
-    }
-
-    return typed(attr_type(v, e->kids, t.type, e->u.text, e->place, prior));
-}
-
-
-/*
- * A record has what it must have.  An entity may not exist, so that "has"
- * can be false of it, unless it was found to have the attribute before.
- */
-static typed_t
-check_has_one(validate_t *v, const policy_ast_t *on,
-    const schema_type_t *type, policy_str_t name,
-    const validate_cap_t *prior)
-{
-    typed_t                t;
-    const schema_field_t  *field;
-
-    field = find_field(type, name);
-
-    if (field == NULL) {
-        return basic(TYPE_FALSE);
-    }
-
-    t.caps = validate_cap_attr(v, on, name);
-    t.type = schema_basic((!field->optional && type->kind == TYPE_RECORD)
-                          || validate_caps_has(v, prior, t.caps)
-                          ? TYPE_TRUE : TYPE_BOOL);
-
-    return t;
-}
-
-
-/* kid.name as an expression of its own */
-static const policy_ast_t *
-make_attr(validate_t *v, const policy_ast_t *kid,
-    const policy_ast_name_t *name)
-{
-    policy_ast_t  *e;
-
-    e = policy_alloc(&v->env, sizeof(policy_ast_t));
-
-    if (e == NULL) {
-        v->status = POLICY_NO_MEMORY;
-        return NULL;
-    }
-
-    memset(e, 0, sizeof(policy_ast_t));
-    e->op = AST_ATTR;
-    e->u.text = name->text;
-    e->offset = kid->offset;
-    e->place = name->offset;
-    e->kids = (policy_ast_t *) (uintptr_t) kid;
-    e->nkids = 1;
-
-    return e;
-}
-
-
-/* x has a.b means x has a && x.a has b */
-static typed_t
-check_has(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
-{
-    typed_t                   t, right;
-    const policy_ast_t       *on;
-    const schema_type_t      *type;
-    const policy_ast_name_t  *name;
-
-    on = e->kids;
-    type = want(v, on, prior, HOLDERS).type;
-
-    if (type == NULL) {
-        return basic(TYPE_BOOL);
-    }
-
-    name = e->u.names;
-    t = check_has_one(v, on, type, name->text, prior);
-
-    for ( /* void */ ; name->next != NULL; name = name->next) {
-        if (is_kind(t.type, TYPE_FALSE)) {
-            return basic(TYPE_FALSE);
-        }
-
-        prior = validate_caps_join(v, prior, t.caps);
-        type = attr_type(v, on, type, name->text, name->offset, prior);
-        on = make_attr(v, on, name);
-
-        if (type == NULL || on == NULL
-            || !is_wanted(v, e, type, HOLDERS))
-        {
-            return basic(TYPE_BOOL);
-        }
-
-        right = check_has_one(v, on, type, name->next->text, prior);
-
-        if (is_kind(right.type, TYPE_FALSE)) {
-            t = basic(TYPE_FALSE);
-
-        } else {
-            t.type = is_kind(right.type, TYPE_TRUE) ? t.type : right.type;
-            t.caps = validate_caps_join(v, t.caps, right.caps);
-        }
-    }
-
-    return t;
+           ? validate_basic(TYPE_BOOL) : validate_basic(TYPE_FALSE);
 }
 
 
 /* e is T [in g], the latter meaning e is T && e in g */
-static typed_t
+static validate_typed_t
 check_is(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 {
-    typed_t  t, in;
+    validate_typed_t  t, in;
 
-    t = want(v, e->kids, prior, BIT(TYPE_ENTITY));
+    t = validate_want(v, e->kids, prior, VALIDATE_BIT(TYPE_ENTITY));
 
     if (t.type != NULL) {
-        t = known(policy_str_equal(t.type->u.entity->name, e->u.text));
+        t = validate_known(policy_str_equal(t.type->u.entity->name,
+                                            e->u.text));
     } else {
-        t = basic(TYPE_BOOL);
+        t = validate_basic(TYPE_BOOL);
     }
 
-    if (e->nkids < 2 || is_kind(t.type, TYPE_FALSE)) {
+    if (e->nkids < 2 || validate_is_kind(t.type, TYPE_FALSE)) {
         return t;
     }
 
     in = check_in(v, e, prior);
 
-    return is_kind(in.type, TYPE_TRUE) ? t : in;
+    return validate_is_kind(in.type, TYPE_TRUE) ? t : in;
 }
 
 
-static typed_t
+static validate_typed_t
 check_set(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 {
     schema_type_t        *set;
@@ -650,39 +448,39 @@ check_set(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
     const schema_type_t  *type, *next;
 
     if (e->kids == NULL) {
-        validate_report(v, ERROR, e->offset, "the type of an empty set "
-                        "cannot be told", NULL, NULL, NULL);
-        return typed(NULL);
+        validate_report(v, POLICY_FINDING_ERROR, e->offset,
+                        "the type of an empty set cannot be told", NULL,
+                        NULL, NULL);
+        return validate_typed(NULL);
     }
 
-    type = check(v, e->kids, prior).type;
+    type = validate_expr(v, e->kids, prior).type;
 
     for (kid = e->kids->next; kid != NULL; kid = kid->next) {
-        next = check(v, kid, prior).type;
-        type = join(v, kid->offset, type, next,
-                    "the elements of a set have different types: %A and %B");
+        next = validate_expr(v, kid, prior).type;
+        type = validate_join(v, kid->offset, type, next,
+                             "the elements of a set differ: %A and %B");
     }
 
     if (type == NULL) {
-        return typed(NULL);
+        return validate_typed(NULL);
     }
 
     set = schema_new_type(&v->env, TYPE_SET, 0);
     if (set == NULL) {
         v->status = POLICY_NO_MEMORY;
-        return typed(NULL);
+        return validate_typed(NULL);
     }
 
     set->resolved = 1;
     set->u.element = type;
 
-    return typed(set);
+    return validate_typed(set);
 }
 
 
-static typed_t
-check_record(validate_t *v, const policy_ast_t *e,
-    const validate_cap_t *prior)
+static validate_typed_t
+check_record(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 {
     int                  complete;
     uint32_t             i;
@@ -701,7 +499,7 @@ check_record(validate_t *v, const policy_ast_t *e,
 
     if (record == NULL || record->u.fields == NULL) {
         v->status = POLICY_NO_MEMORY;
-        return typed(NULL);
+        return validate_typed(NULL);
     }
 
     complete = 1;
@@ -711,245 +509,65 @@ check_record(validate_t *v, const policy_ast_t *e,
         field->name = policy_name(kid->u.text);
         field->offset = kid->offset;
         field->optional = 0;
-        field->type = check(v, kid->kids, prior).type;
+        field->type = validate_expr(v, kid->kids, prior).type;
         complete &= field->type != NULL;
     }
 
     schema_order_fields(record, NULL);
 
-    return typed(complete ? record : NULL);
+    return validate_typed(complete ? record : NULL);
 }
 
 
-static typed_t
-check_tag(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
+static validate_typed_t
+check_method(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 {
-    int                   is_known;
-    typed_t               t, name;
-    const schema_type_t  *tags;
-
-    t = want(v, e->kids, prior, BIT(TYPE_ENTITY));
-    name = want(v, e->kids->next, prior, BIT(TYPE_STRING));
-
-    if (t.type == NULL || name.type == NULL) {
-        return typed(e->id == METHOD_HAS_TAG ? schema_basic(TYPE_BOOL)
-                                             : NULL);
-    }
-
-    tags = t.type->u.entity->tags;
-    t.caps = validate_cap_tag(v, e->kids, e->kids->next);
-    is_known = validate_caps_has(v, prior, t.caps);
-
-    if (e->id == METHOD_HAS_TAG) {
-        t.type = schema_basic(tags == NULL ? TYPE_FALSE
-                              : is_known ? TYPE_TRUE : TYPE_BOOL);
-        return t;
-    }
-
-    if (tags == NULL) {
-        validate_report(v, ERROR, e->place, "%A has no tags", NULL, t.type,
-                        NULL);
-
-    } else if (!is_known) {
-        validate_report(v, ERROR, e->place, "the tag of %A may be missing: "
-                        "it wants `hasTag` before it", NULL, t.type, NULL);
-    }
-
-    return typed(tags);
-}
-
-
-static typed_t
-check_method(validate_t *v, const policy_ast_t *e,
-    const validate_cap_t *prior)
-{
-    typed_t               a, b;
+    validate_typed_t               a, b;
     const schema_type_t  *element;
 
     if (e->id == METHOD_HAS_TAG || e->id == METHOD_GET_TAG) {
-        return check_tag(v, e, prior);
+        return validate_tag(v, e, prior);
     }
 
-    a = want(v, e->kids, prior, BIT(TYPE_SET));
+    a = validate_want(v, e->kids, prior, VALIDATE_BIT(TYPE_SET));
 
     switch (e->id) {
 
     case METHOD_CONTAINS:
-        b = check(v, e->kids->next, prior);
+        b = validate_expr(v, e->kids->next, prior);
         element = a.type != NULL ? a.type->u.element : NULL;
-        join(v, e->place, element, b.type,
-             "a set of %A cannot contain %B");
+        validate_join(v, e->place, element, b.type,
+                      "a set of %A cannot contain %B");
         break;
 
     case METHOD_CONTAINS_ALL:
     case METHOD_CONTAINS_ANY:
-        b = want(v, e->kids->next, prior, BIT(TYPE_SET));
-        join(v, e->place, a.type, b.type,
-             "sets of different types: %A and %B");
+        b = validate_want(v, e->kids->next, prior, VALIDATE_BIT(TYPE_SET));
+        validate_join(v, e->place, a.type, b.type,
+                      "sets of different types: %A and %B");
         break;
 
     default: /* METHOD_IS_EMPTY */
         break;
     }
 
-    return basic(TYPE_BOOL);
-}
-
-
-/* ORDER KINDS of value.h, from POLICY_STRING on */
-static unsigned
-argument_kind(unsigned kind)
-{
-    switch (kind) {
-
-    case POLICY_STRING:
-        return TYPE_STRING;
-
-    case POLICY_IP:
-        return TYPE_IP;
-
-    case POLICY_DECIMAL:
-        return TYPE_DECIMAL;
-
-    case POLICY_DATETIME:
-        return TYPE_DATETIME;
-
-    default:
-        return TYPE_DURATION;
-    }
-}
-
-
-static const struct {
-    const char     *name;
-    schema_kind_t   kind;
-} results[] = {         /* all others are Bool */
-    { "ip", TYPE_IP },
-    { "decimal", TYPE_DECIMAL },
-    { "datetime", TYPE_DATETIME },
-    { "duration", TYPE_DURATION },
-    { "offset", TYPE_DATETIME },
-    { "durationSince", TYPE_DURATION },
-    { "toDate", TYPE_DATETIME },
-    { "toTime", TYPE_DURATION },
-    { "toMilliseconds", TYPE_LONG },
-    { "toSeconds", TYPE_LONG },
-    { "toMinutes", TYPE_LONG },
-    { "toHours", TYPE_LONG },
-    { "toDays", TYPE_LONG }
-};
-
-
-static schema_kind_t
-result_kind(const policy_ext_t *ext)
-{
-    size_t  i;
-
-    for (i = 0; i < sizeof(results) / sizeof(results[0]); i++) {
-        if (ext->name.len == strlen(results[i].name)
-            && memcmp(ext->name.data, results[i].name, ext->name.len) == 0)
-        {
-            return results[i].kind;
-        }
-    }
-
-    return TYPE_BOOL;
-}
-
-
-/* A constructor wants a literal, which is read here and now. */
-static void
-check_literal(validate_t *v, const policy_ast_t *e, schema_kind_t kind)
-{
-    int           ok;
-    int64_t       i;
-    policy_ip_t   ip;
-
-    if (e->op > AST_UID) {
-        validate_report(v, ERROR, e->offset, "expected a literal: what is "
-                        "computed may be no %A", NULL, schema_basic(kind),
-                        NULL);
-        return;
-    }
-
-    if (e->op != AST_STRING) {
-        return;
-    }
-
-    switch (kind) {
-
-    case TYPE_IP:
-        ok = policy_ip_parse(e->u.text, &ip);
-        break;
-
-    case TYPE_DECIMAL:
-        ok = policy_decimal_parse(e->u.text, &i);
-        break;
-
-    case TYPE_DATETIME:
-        ok = policy_datetime_parse(e->u.text, &i);
-        break;
-
-    default:
-        ok = policy_duration_parse(e->u.text, &i);
-        break;
-    }
-
-    if (!ok) {
-        validate_report(v, ERROR, e->offset, "\"%S\" is no %A", &e->u.text,
-                        schema_basic(kind), NULL);
-    }
-}
-
-
-static typed_t
-check_call(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
-{
-    uint32_t             i;
-    unsigned             want_kinds;
-    const policy_ast_t  *kid;
-    const policy_ext_t  *ext;
-    schema_kind_t        result;
-
-    ext = policy_ext_get(e->id);
-    result = result_kind(ext);
-
-    if (e->nkids != ext->nargs) {
-        validate_report(v, ERROR, e->place, "wrong number of arguments for "
-                        "`%S`", &ext->name, NULL, NULL);
-    }
-
-    for (i = 0, kid = e->kids; kid != NULL; kid = kid->next, i++) {
-        if (i >= ext->nargs) {
-            check(v, kid, prior);
-            continue;
-        }
-
-        want_kinds = BIT(argument_kind(ext->kinds[i]));
-        want(v, kid, prior, want_kinds);
-
-        if (!ext->method) {
-            check_literal(v, kid, result);
-        }
-    }
-
-    return basic(result);
+    return validate_basic(TYPE_BOOL);
 }
 
 
 /* A uid that the schema does not know is reported elsewhere. */
-static typed_t
+static validate_typed_t
 check_uid(validate_t *v, const policy_uid_t *uid)
 {
     const schema_entity_t  *entity;
 
     entity = schema_find_entity(v->schema, policy_uid_type(uid));
 
-    return typed(entity != NULL ? &entity->type : NULL);
+    return validate_typed(entity != NULL ? &entity->type : NULL);
 }
 
 
-static typed_t
+static validate_typed_t
 check_variable(validate_t *v, const policy_ast_t *e)
 {
     static const schema_type_t  empty = {
@@ -959,38 +577,39 @@ check_variable(validate_t *v, const policy_ast_t *e)
     switch (e->id) {
 
     case POLICY_PRINCIPAL:
-        return typed(&v->principal->type);
+        return validate_typed(&v->principal->type);
 
     case POLICY_ACTION:
-        return typed(&v->action->space->action_type->type);
+        return validate_typed(&v->action->space->action_type->type);
 
     case POLICY_RESOURCE:
-        return typed(&v->resource->type);
+        return validate_typed(&v->resource->type);
 
     default: /* POLICY_CONTEXT */
-        return typed(v->action->context != NULL ? v->action->context
-                                                : &empty);
+        return validate_typed(v->action->context != NULL ? v->action->context
+                              : &empty);
     }
 }
 
 
-static typed_t
-check(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
+validate_typed_t
+validate_expr(validate_t *v, const policy_ast_t *e,
+    const validate_cap_t *prior)
 {
     if (--v->work < 0 || v->status != POLICY_OK) {
-        return typed(NULL);
+        return validate_typed(NULL);
     }
 
     switch (e->op) {
 
     case AST_BOOL:
-        return known(e->u.i != 0);
+        return validate_known(e->u.i != 0);
 
     case AST_LONG:
-        return basic(TYPE_LONG);
+        return validate_basic(TYPE_LONG);
 
     case AST_STRING:
-        return basic(TYPE_STRING);
+        return validate_basic(TYPE_STRING);
 
     case AST_UID:
         return check_uid(v, e->u.uid);
@@ -1035,14 +654,14 @@ check(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
         return check_in(v, e, prior);
 
     case AST_HAS:
-        return check_has(v, e, prior);
+        return validate_has(v, e, prior);
 
     case AST_ATTR:
-        return check_attr(v, e, prior);
+        return validate_attr(v, e, prior);
 
     case AST_LIKE:
-        want(v, e->kids, prior, BIT(TYPE_STRING));
-        return basic(TYPE_BOOL);
+        validate_want(v, e->kids, prior, VALIDATE_BIT(TYPE_STRING));
+        return validate_basic(TYPE_BOOL);
 
     case AST_IS:
         return check_is(v, e, prior);
@@ -1051,7 +670,7 @@ check(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
         return check_method(v, e, prior);
 
     default: /* AST_CALL */
-        return check_call(v, e, prior);
+        return validate_call(v, e, prior);
     }
 }
 
