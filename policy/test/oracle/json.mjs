@@ -270,8 +270,9 @@ export function odd_value(rng) {
 }
 
 
-/* One change at a random place; the tree is changed where it stands */
-export function mutate(rng, tree) {
+/* One change at a random place; the tree is changed where it stands.
+   maps: an object never becomes an array */
+export function mutate(rng, tree, maps = false) {
   const all = places(tree);
 
   if (all.length === 0) {
@@ -280,6 +281,12 @@ export function mutate(rng, tree) {
 
   const [list, i, pair] = rng.pick(all);
   const value = pair ? list[i][1] : list[i];
+  const odd = () => {
+    const v = odd_value(rng);
+
+    return maps && value.obj !== undefined && v.arr !== undefined
+      ? raw('null') : v;
+  };
 
   switch (rng.int(8)) {
     case 0:
@@ -293,26 +300,26 @@ export function mutate(rng, tree) {
       if (pair) {
         list[i] = [rng.pick(ODD_KEYS), value];
       } else {
-        list[i] = arr([value]);
+        list[i] = maps ? raw('0') : arr([value]);
       }
       break;
     case 3: {
-      const extra = rng.chance(0.5) ? odd_value(rng) : clone(value);
+      const extra = rng.chance(0.5) ? odd() : clone(value);
 
       list.splice(i, 0, pair ? [rng.pick(ODD_KEYS), extra] : extra);
       break;
     }
     case 4:
       if (pair) {
-        list.splice(i, 0, [list[i][0], odd_value(rng)]);
+        list.splice(i, 0, [list[i][0], odd()]);
         break;
       }
       /* falls through */
     default:
       if (pair) {
-        list[i] = [list[i][0], odd_value(rng)];
+        list[i] = [list[i][0], odd()];
       } else {
-        list[i] = odd_value(rng);
+        list[i] = odd();
       }
   }
   return tree;

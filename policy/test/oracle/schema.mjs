@@ -91,7 +91,9 @@ function actions(world, space, common) {
       world.actions.push({ uid: { type, id }, principals, resources });
     }
     return [id, {
-      parents: i > 0 && rng.chance(0.5)
+      parents: space !== '' && rng.chance(0.1)
+        ? [{ type: 'Action', id: world.ids.Action[0] }]
+        : i > 0 && rng.chance(0.5)
         ? [{ type: rng.chance(0.3) ? type : null,
           id: world.ids[type][rng.int(i)] }] : [],
       applies,
@@ -255,10 +257,20 @@ export class SchemaText {
     const { rng } = this;
 
     if (e.choice !== null) {
-      return ['entity', name, 'enum', '[', ...this.commas(e.choice
+      const choice = rng.chance(0.02) ? rng.pick([[], ['a', 'a'], ['']])
+        : e.choice;
+
+      return ['entity', name, 'enum', '[', ...this.commas(choice
         .map((c) => [literal(rng, c, 0)])), ']', ';'];
     }
-    return ['entity', name,
+    /* several names at once, and an empty shape */
+    const names = rng.chance(0.02) ? [name, ',', rng.pick(['Other', name])]
+      : [name];
+
+    if (rng.chance(0.01)) {
+      return ['entity', ...names, ';'];
+    }
+    return ['entity', ...names,
       ...(e.parents.length > 0 ? ['in', ...this.some(e.parents)] : []),
       ...(rng.chance(0.3) ? ['='] : []), ...this.type(e.attrs),
       ...(e.tag !== null ? ['tags', ...this.type(e.tag)] : []), ';'];
@@ -269,6 +281,10 @@ export class SchemaText {
       ? [this.name(p.id)] : [...this.path(p.type), '::',
         literal(this.rng, p.id, 0)]));
     const t = ['action', this.name(id)];
+
+    if (this.rng.chance(0.02)) {
+      t.push(',', this.rng.pick(['other', '"o t"', this.name(id)]));
+    }
 
     if (parents.length > 0) {
       t.push('in', ...(this.rng.chance(0.5) ? parents[0]
@@ -284,6 +300,9 @@ export class SchemaText {
       t.push('appliesTo', '{', ...this.commas(this.rng.chance(0.2)
         ? this.rng.shuffle(parts) : parts, 0.2), '}');
     }
+    if (this.rng.chance(0.01)) {
+      t.push('attributes', '{', '}');
+    }
     return [...t, ';'];
   }
 
@@ -296,10 +315,20 @@ export class SchemaText {
         ...space.actions.map((a) => this.action(a)),
       ]).flatMap((t) => [...this.annotations(), ...t]);
 
-      return space.name === '' ? inner
-        : ['namespace', ...this.path(space.name), '{', ...inner, '}'];
+      if (space.name === '') {
+        return inner;
+      }
+      return [...this.annotations(), 'namespace', ...this.path(space.name),
+        '{', ...inner, '}', ...(this.rng.chance(0.01) ? ['namespace',
+          this.rng.pick(['M', 'N', 'if', 'N::M', '__cedar']), '{', '}']
+          : [])];
     });
   }
+}
+
+
+function is_note(s) {
+  return /^[_A-Za-z]\w*$/.test(s);
 }
 
 
@@ -308,6 +337,19 @@ export class SchemaJson {
   constructor(world) {
     this.world = world;
     this.rng = world.rng;
+  }
+
+  /* value with annotations, now and then */
+  noted(value, share = 0.02) {
+    const { rng } = this;
+
+    if (rng.chance(share)) {
+      value.annotations = Object.fromEntries(rng.many(0, 2, () => [
+        rng.pick(['doc', 'id', 'if', 'in', '_a', 'a b', '', '1']),
+        rng.pick(['', 'x', 'é', null])]).filter(([k]) => is_note(k)
+        || rng.chance(0.2)));
+    }
+    return value;
   }
 
   type(t) {
@@ -337,7 +379,7 @@ export class SchemaJson {
     const out = { type: 'Record', attributes: {} };
 
     for (const [k, f] of Object.entries(t.rec)) {
-      out.attributes[k] = this.type(f);
+      out.attributes[k] = this.noted(this.type(f), 0.01);
       if (this.world.optional.has(k)) {
         out.attributes[k].required = false;
       } else if (this.rng.chance(0.2)) {
@@ -352,10 +394,12 @@ export class SchemaJson {
 
   entity(e) {
     if (e.choice !== null) {
-      return { enum: e.choice };
+      return this.noted({ enum: this.rng.chance(0.02)
+        ? this.rng.pick([[], ['a', 'a'], ['']]) : e.choice,
+      ...(this.rng.chance(0.02) ? { memberOfTypes: [] } : {}) });
     }
 
-    const out = {};
+    const out = this.noted({});
 
     if (e.parents.length > 0 || this.rng.chance(0.5)) {
       out.memberOfTypes = e.parents;
@@ -371,8 +415,11 @@ export class SchemaJson {
   }
 
   action(a) {
-    const out = {};
+    const out = this.noted({});
 
+    if (this.rng.chance(0.02)) {
+      out.attributes = this.rng.pick([{}, { a: 1 }, null]);
+    }
     if (a.parents.length > 0 || this.rng.chance(0.2)) {
       out.memberOf = a.parents.map((p) => (p.type === null ? { id: p.id }
         : { id: p.id, type: p.type }));
@@ -398,9 +445,9 @@ export class SchemaJson {
 
       if (space.common.length > 0) {
         out.commonTypes = Object.fromEntries(space.common
-          .map(([n, t]) => [n, this.type(t)]));
+          .map(([n, t]) => [n, this.noted(this.type(t))]));
       }
-      return [space.name, out];
+      return [space.name, this.noted(out)];
     }));
   }
 }

@@ -84,7 +84,7 @@ function schema_json(world, model) {
   let tree = json.parse(JSON.stringify(new SchemaJson(world).value(model)));
 
   if (rng.chance(0.1)) {
-    tree = json.mutate(rng, tree);
+    tree = json.mutate(rng, tree, true);
   }
   return json.print(tree, rng, 0);
 }
