@@ -410,11 +410,15 @@ ngx_http_tenant_precontent_handler(ngx_http_request_t *r)
 
     if (tlcf->auth == NGX_HTTP_TENANT_AUTH_OFF) {
 
-        /* a location that never heard of headers is left alone */
+        /*
+         * A location that never heard of headers is left alone, unless a
+         * redirect brought here what another location added.
+         */
 
         if (tlcf->headers == NULL
             && (tlcf->header_set == NGX_CONF_UNSET_UINT
-                || tlcf->header_set == NGX_HTTP_TENANT_HEADERS_NONE))
+                || tlcf->header_set == NGX_HTTP_TENANT_HEADERS_NONE)
+            && (!r->internal || ngx_http_tenant_caller_known(r) == NULL))
         {
             return NGX_DECLINED;
         }

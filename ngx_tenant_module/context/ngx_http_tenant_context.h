@@ -20,6 +20,10 @@ typedef struct {
 
 ngx_int_t ngx_http_tenant_add_variables(ngx_conf_t *cf);
 
+/* Fills all but the value of h; the name is copied by reference. */
+ngx_int_t ngx_http_tenant_header_name(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_str_t *name, ngx_http_tenant_header_t *h);
+
 /* The directive tenant_header NAME VALUE. */
 char *ngx_http_tenant_header_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

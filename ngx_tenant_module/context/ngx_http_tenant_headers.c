@@ -33,6 +33,7 @@ static ngx_int_t ngx_http_tenant_headers_own(ngx_http_request_t *r,
 static ngx_int_t ngx_http_tenant_headers_note(ngx_http_request_t *r,
     ngx_array_t *headers);
 static void ngx_http_tenant_headers_noted(void *data);
+static ngx_uint_t ngx_http_tenant_header_plain(u_char *src, size_t len);
 static ngx_int_t ngx_http_tenant_header_push(ngx_http_request_t *r,
     ngx_str_t *name, ngx_str_t *lowcase, ngx_uint_t *hash,
     ngx_str_t *value);
@@ -106,32 +107,11 @@ ngx_http_tenant_header_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_tenant_loc_conf_t  *tlcf = conf;
 
-    u_char                             c;
-    size_t                             i;
-    ngx_str_t                         *value, *name;
+    ngx_str_t                         *value;
     ngx_http_tenant_header_t          *h;
     ngx_http_compile_complex_value_t   ccv;
 
     value = cf->args->elts;
-
-    for (i = 0; i < value[1].len; i++) {
-        c = value[1].data[i];
-
-        /* "_" would be taken for "-" by CGI-like backends, or dropped */
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-              || (c >= '0' && c <= '9') || c == '-'))
-        {
-            break;
-        }
-    }
-
-    if (value[1].len == 0 || i < value[1].len) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "tenant_header: invalid name \"%V\": only "
-                           "letters, digits and \"-\"", &value[1]);
-        return NGX_CONF_ERROR;
-    }
 
     if (tlcf->headers == NGX_CONF_UNSET_PTR) {
         tlcf->headers = ngx_array_create(cf->pool, 4,
@@ -142,29 +122,11 @@ ngx_http_tenant_header_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     h = ngx_array_push(tlcf->headers);
-    if (h == NULL) {
+
+    if (h == NULL
+        || ngx_http_tenant_header_name(cf, cmd, &value[1], h) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
-    }
-
-    h->name = value[1];
-    h->lowcase.len = value[1].len;
-    h->lowcase.data = ngx_pnalloc(cf->pool, value[1].len);
-
-    if (h->lowcase.data == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    h->hash = ngx_hash_strlow(h->lowcase.data, value[1].data, value[1].len);
-
-    for (name = ngx_http_tenant_header_refused; name->len; name++) {
-        if (name->len == h->lowcase.len
-            && ngx_memcmp(name->data, h->lowcase.data, name->len) == 0)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "tenant_header: \"%V\" is nginx's own to set",
-                               &value[1]);
-            return NGX_CONF_ERROR;
-        }
     }
 
     ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
@@ -182,9 +144,62 @@ ngx_http_tenant_header_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 ngx_int_t
+ngx_http_tenant_header_name(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_str_t *name, ngx_http_tenant_header_t *h)
+{
+    u_char      c;
+    size_t      i;
+    ngx_str_t  *refused;
+
+    for (i = 0; i < name->len; i++) {
+        c = name->data[i];
+
+        /* "_" would be taken for "-" by CGI-like backends, or dropped */
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+              || (c >= '0' && c <= '9') || c == '-'))
+        {
+            break;
+        }
+    }
+
+    if (name->len == 0 || i < name->len) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%V: invalid name \"%V\": only letters, digits "
+                           "and \"-\"", &cmd->name, name);
+        return NGX_ERROR;
+    }
+
+    h->name = *name;
+    h->lowcase.len = name->len;
+    h->lowcase.data = ngx_pnalloc(cf->pool, name->len);
+
+    if (h->lowcase.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = ngx_hash_strlow(h->lowcase.data, name->data, name->len);
+
+    for (refused = ngx_http_tenant_header_refused; refused->len; refused++) {
+        if (refused->len == h->lowcase.len
+            && ngx_memcmp(refused->data, h->lowcase.data, refused->len) == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "%V: \"%V\" is nginx's own to set",
+                               &cmd->name, name);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_http_tenant_headers(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 {
     ngx_http_tenant_ready_t           *ready;
+    ngx_http_tenant_header_t          *moved;
     ngx_http_tenant_source_t          *source;
     ngx_http_tenant_loc_conf_t        *tlcf;
     ngx_http_tenant_token_upstream_t  *up;
@@ -212,12 +227,16 @@ ngx_http_tenant_headers(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 
     up = tlcf->token_upstream;
 
-    if (up && up->mode == NGX_HTTP_TENANT_TOKEN_MOVE
-        && ngx_http_tenant_header_push(r, &up->name, &up->lowcase, &up->hash,
-                                       &ctx->caller->token)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
+    if (up && up->mode == NGX_HTTP_TENANT_TOKEN_MOVE) {
+        moved = up->moved->elts;
+
+        if (ngx_http_tenant_headers_note(r, up->moved) != NGX_OK
+            || ngx_http_tenant_header_push(r, &moved->name, &moved->lowcase,
+                                           &moved->hash, &ctx->caller->token)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     switch (tlcf->header_set) {
@@ -443,10 +462,12 @@ ngx_http_tenant_header_forged(ngx_http_tenant_loc_conf_t *tlcf,
         }
     }
 
-    if (tlcf->token_upstream && tlcf->token_upstream->name.len
-        && ngx_http_tenant_header_is(h, &tlcf->token_upstream->lowcase, 0))
-    {
-        return 1;
+    if (tlcf->token_upstream && tlcf->token_upstream->moved) {
+        own = tlcf->token_upstream->moved->elts;
+
+        if (ngx_http_tenant_header_is(h, &own->lowcase, 0)) {
+            return 1;
+        }
     }
 
     if (tlcf->headers == NULL) {
@@ -660,6 +681,42 @@ ngx_http_tenant_header_push(ngx_http_request_t *r, ngx_str_t *name,
 
 
 /*
+ * Eight bytes at a time: none below 0x20, above 0x7e, or "%"; no space at an
+ * end.  May say no to a value that needs nothing, never the reverse.
+ */
+
+static ngx_uint_t
+ngx_http_tenant_header_plain(u_char *src, size_t len)
+{
+    size_t    i;
+    uint64_t  w, x, y, bad;
+
+    static const uint64_t  ones = 0x0101010101010101ULL;
+    static const uint64_t  high = 0x8080808080808080ULL;
+
+    if (len < 8 || src[0] == ' ' || src[len - 1] == ' ') {
+        return 0;
+    }
+
+    bad = 0;
+
+    for (i = 0; i < len; i += 8) {
+
+        /* the last eight may overlap those before */
+
+        ngx_memcpy(&w, src + ngx_min(i, len - 8), 8);
+
+        x = w ^ (ones * '%');
+        y = w ^ (ones * 0x7f);
+
+        bad |= w | (w - ones * 0x20) | ((x - ones) & ~x) | ((y - ones) & ~y);
+    }
+
+    return (bad & high) == 0;
+}
+
+
+/*
  * RFC 9110, section 5.5: visible ASCII with spaces between, none around.
  * Everything else is percent-encoded, and "%" with it, so that two values
  * stay two.
@@ -668,9 +725,8 @@ ngx_http_tenant_header_push(ngx_http_request_t *r, ngx_str_t *name,
 size_t
 ngx_http_tenant_header_escape(u_char *dst, u_char *src, size_t len)
 {
-    u_char     c;
-    size_t     i, n;
-    uint32_t   found;
+    u_char   c;
+    size_t   i, n;
 
     static const u_char  hex[] = "0123456789ABCDEF";
 
@@ -681,16 +737,7 @@ ngx_http_tenant_header_escape(u_char *dst, u_char *src, size_t len)
         0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff
     };
 
-    /* nearly always: nothing to do, found out in one pass without branches */
-
-    for (i = 0, found = 0; i < len; i++) {
-        c = src[i];
-        found |= unsafe[c >> 5] >> (c & 0x1f);
-    }
-
-    if (!(found & 1) && dst == NULL && len
-        && src[0] != ' ' && src[len - 1] != ' ')
-    {
+    if (dst == NULL && ngx_http_tenant_header_plain(src, len)) {
         return len;
     }
 

@@ -1,4 +1,5 @@
 #include "ngx_http_tenant_bearer.h"
+#include "../context/ngx_http_tenant_context.h"
 
 
 static ngx_int_t ngx_http_tenant_bearer_look(ngx_http_request_t *r,
@@ -95,7 +96,7 @@ ngx_http_tenant_token_upstream_slot(ngx_conf_t *cf, ngx_command_t *cmd,
 {
     ngx_http_tenant_loc_conf_t  *tlcf = conf;
 
-    ngx_str_t                         *value;
+    ngx_str_t                         *value, name;
     ngx_http_tenant_token_upstream_t  *up;
 
     if (tlcf->token_upstream != NGX_CONF_UNSET_PTR) {
@@ -121,18 +122,23 @@ ngx_http_tenant_token_upstream_slot(ngx_conf_t *cf, ngx_command_t *cmd,
 
     if (value[1].len > 7 && ngx_memcmp(value[1].data, "header=", 7) == 0) {
         up->mode = NGX_HTTP_TENANT_TOKEN_MOVE;
-        up->name.data = value[1].data + 7;
-        up->name.len = value[1].len - 7;
 
-        up->lowcase.len = up->name.len;
-        up->lowcase.data = ngx_pnalloc(cf->pool, up->name.len);
-
-        if (up->lowcase.data == NULL) {
+        up->moved = ngx_array_create(cf->pool, 1,
+                                     sizeof(ngx_http_tenant_header_t));
+        if (up->moved == NULL) {
             return NGX_CONF_ERROR;
         }
 
-        up->hash = ngx_hash_strlow(up->lowcase.data, up->name.data,
-                                   up->name.len);
+        name.data = value[1].data + 7;
+        name.len = value[1].len - 7;
+
+        if (ngx_http_tenant_header_name(cf, cmd, &name,
+                                        ngx_array_push(up->moved))
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
         return NGX_CONF_OK;
     }
 
@@ -308,10 +314,12 @@ ngx_http_tenant_bearer_scheme(ngx_str_t *value, ngx_str_t *token)
 {
     u_char  *p, *last;
 
+    p = value->data;
+
     if (value->len < sizeof("Bearer ") - 1
-        || ngx_strncasecmp(value->data, (u_char *) "Bearer ",
-                           sizeof("Bearer ") - 1)
-           != 0)
+        || (p[0] | 0x20) != 'b' || (p[1] | 0x20) != 'e'
+        || (p[2] | 0x20) != 'a' || (p[3] | 0x20) != 'r'
+        || (p[4] | 0x20) != 'e' || (p[5] | 0x20) != 'r' || p[6] != ' ')
     {
         /* another scheme: as if there were no credentials */
         return NGX_DECLINED;

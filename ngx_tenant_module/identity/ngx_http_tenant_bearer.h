@@ -27,10 +27,8 @@ struct ngx_http_tenant_source_s {
 
 /* What becomes of the token upstream. */
 typedef struct ngx_http_tenant_token_upstream_s {
-    ngx_uint_t   mode;
-    ngx_str_t    name;      /* of the header it moves to */
-    ngx_str_t    lowcase;
-    ngx_uint_t   hash;
+    ngx_uint_t    mode;
+    ngx_array_t  *moved;    /* to this one ngx_http_tenant_header_t */
 } ngx_http_tenant_token_upstream_t;
 
 
