@@ -45,6 +45,9 @@ static ngx_int_t ngx_http_tenant_entity_roles(
 static ngx_int_t ngx_http_tenant_entity_attributes(
     ngx_http_tenant_entity_build_t *build, json_t *attributes,
     json_t *unless);
+static ngx_int_t ngx_http_tenant_entity_mapped(
+    ngx_http_tenant_entity_build_t *build,
+    ngx_http_tenant_identity_t *identity);
 static ngx_int_t ngx_http_tenant_entity_tags(ngx_http_request_t *r,
     ngx_http_tenant_entity_build_t *build, json_t *claims);
 static ngx_int_t ngx_http_tenant_entity_claim(policy_arena_t *arena,
@@ -95,6 +98,7 @@ ngx_http_tenant_entity_principal(ngx_http_request_t *r,
         || ngx_http_tenant_entity_texts(&build, "roles", names->roles)
            != NGX_OK
         || ngx_http_tenant_entity_roles(&build, names->roles) != NGX_OK
+        || ngx_http_tenant_entity_mapped(&build, identity) != NGX_OK
         || ngx_http_tenant_entity_tags(r, &build, identity->claims)
            != NGX_OK
         || ngx_http_tenant_entity_tenant(&build, tenant) != NGX_OK
@@ -544,6 +548,48 @@ ngx_http_tenant_attribute_check(json_t *value, char *message, size_t size)
     free(json);
 
     return rc;
+}
+
+
+/* What the issuer's claim map makes attributes of; absent claims are none. */
+
+static ngx_int_t
+ngx_http_tenant_entity_mapped(ngx_http_tenant_entity_build_t *build,
+    ngx_http_tenant_identity_t *identity)
+{
+    size_t               i;
+    ngx_int_t            rc;
+    policy_str_t         key;
+    const json_t        *claim;
+    policy_value_t       value;
+    tenant_attribute_t  *attribute;
+
+    attribute = identity->issuer->rules.attributes;
+
+    for (i = 0; i < identity->issuer->rules.nattributes; i++) {
+        claim = tenant_claim_find(identity->claims, attribute[i].path);
+
+        if (claim == NULL) {
+            continue;
+        }
+
+        rc = ngx_http_tenant_entity_claim(build->arena, (json_t *) claim, 0,
+                                          &value);
+        if (rc == NGX_DECLINED) {
+            continue;
+        }
+
+        key.data = attribute[i].name.data;
+        key.len = attribute[i].name.len;
+
+        if (rc != NGX_OK
+            || policy_entry_attr(build->entry, key, value) != POLICY_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 

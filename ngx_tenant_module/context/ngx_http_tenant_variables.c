@@ -30,8 +30,8 @@ static ngx_int_t ngx_http_tenant_refusal_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_tenant_claim_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static const json_t *ngx_http_tenant_claim_named(const json_t *claims,
-    ngx_str_t *name);
+static const json_t *ngx_http_tenant_claim_named(
+    ngx_http_tenant_identity_t *identity, ngx_str_t *name);
 static ngx_int_t ngx_http_tenant_claim_text(ngx_pool_t *pool,
     const json_t *claim, ngx_str_t *text);
 static u_char *ngx_http_tenant_claim_item(u_char *p, tenant_str_t *item);
@@ -312,7 +312,7 @@ ngx_http_tenant_claim_variable(ngx_http_request_t *r,
     name.len = var->len - (sizeof("tenant_claim_") - 1);
     name.data = var->data + sizeof("tenant_claim_") - 1;
 
-    claim = ngx_http_tenant_claim_named(caller->identity->claims, &name);
+    claim = ngx_http_tenant_claim_named(caller->identity, &name);
 
     if (claim == NULL || json_is_null(claim)) {
         v->not_found = 1;
@@ -331,18 +331,24 @@ ngx_http_tenant_claim_variable(ngx_http_request_t *r,
 
 /*
  * Names of variables have neither ":" nor "-" nor "/": a claim is found by
- * its exact name, or else by its name with all of those as "_".
+ * its exact name, or by what the issuer's claim map calls it, or else by its
+ * name with all of those as "_".
  */
 
 static const json_t *
-ngx_http_tenant_claim_named(const json_t *claims, ngx_str_t *name)
+ngx_http_tenant_claim_named(ngx_http_tenant_identity_t *identity,
+    ngx_str_t *name)
 {
-    u_char         c;
-    size_t         i;
-    void          *iter;
-    const char    *key;
-    tenant_str_t   exact;
-    const json_t  *value;
+    u_char               c;
+    size_t               i;
+    void                *iter;
+    json_t              *claims;
+    const char          *key;
+    tenant_str_t         exact;
+    const json_t        *value;
+    tenant_attribute_t  *attribute;
+
+    claims = identity->claims;
 
     exact.data = (char *) name->data;
     exact.len = name->len;
@@ -353,9 +359,21 @@ ngx_http_tenant_claim_named(const json_t *claims, ngx_str_t *name)
         return value;
     }
 
-    for (iter = json_object_iter((json_t *) claims);
+    attribute = identity->issuer->rules.attributes;
+
+    for (i = 0; i < identity->issuer->rules.nattributes; i++) {
+        if (attribute[i].name.len == name->len
+            && ngx_strncasecmp((u_char *) attribute[i].name.data, name->data,
+                               name->len)
+               == 0)
+        {
+            return tenant_claim_find(claims, attribute[i].path);
+        }
+    }
+
+    for (iter = json_object_iter(claims);
          iter;
-         iter = json_object_iter_next((json_t *) claims, iter))
+         iter = json_object_iter_next(claims, iter))
     {
         key = json_object_iter_key(iter);
 

@@ -20,6 +20,8 @@ static ngx_int_t ngx_http_tenant_object_id(ngx_pool_t *pool,
 static ngx_int_t ngx_http_tenant_attributes_read(ngx_pool_t *pool,
     const ngx_http_tenant_json_t *at, const char *const *reserved,
     json_t **attributes, ngx_http_tenant_json_error_t *err);
+static ngx_int_t ngx_http_tenant_reserved(const ngx_http_tenant_json_t *at,
+    const char *const *reserved, ngx_http_tenant_json_error_t *err);
 static void ngx_http_tenant_attributes_cleanup(void *data);
 static ngx_int_t ngx_http_tenant_issuers_read(ngx_pool_t *pool,
     const ngx_http_tenant_json_t *at, ngx_http_tenant_tenant_t *tenant,
@@ -90,6 +92,10 @@ static const char *const  ngx_http_tenant_route_members[] = {
 
 static const char *const  ngx_http_tenant_tenant_reserved[] = {
     "id", "tier", "status", "model", NULL
+};
+
+static const char *const  ngx_http_tenant_principal_reserved[] = {
+    "tenant", "tier", "iss", "sub", "client_id", "scopes", "roles", NULL
 };
 
 static const char *const  ngx_http_tenant_agent_reserved[] = {
@@ -252,7 +258,7 @@ ngx_http_tenant_issuer_read(ngx_pool_t *pool, ngx_str_t *dir,
     ngx_str_t                  iss;
     tenant_rules_error_t       rerr;
     ngx_pool_cleanup_t        *cln;
-    ngx_http_tenant_json_t     child;
+    ngx_http_tenant_json_t     child, claims, attributes;
     ngx_http_tenant_issuer_t  *issuer;
 
     issuer = ngx_pcalloc(pool, sizeof(ngx_http_tenant_issuer_t));
@@ -318,6 +324,16 @@ ngx_http_tenant_issuer_read(ngx_pool_t *pool, ngx_str_t *dir,
         (void) ngx_http_tenant_json_fail(&child, err,
                                          "must match "
                                          "[a-z0-9][a-z0-9-]{0,62}");
+        return NULL;
+    }
+
+    if (ngx_http_tenant_json_member(at, "claims", &claims) == NGX_OK
+        && ngx_http_tenant_json_member(&claims, "attributes", &attributes)
+           == NGX_OK
+        && ngx_http_tenant_reserved(&attributes,
+                                    ngx_http_tenant_principal_reserved, err)
+           != NGX_OK)
+    {
         return NULL;
     }
 
@@ -578,14 +594,8 @@ ngx_http_tenant_attributes_read(ngx_pool_t *pool,
         return ngx_http_tenant_json_fail(&child, err, "must be an object");
     }
 
-    for ( /* void */ ; *reserved; reserved++) {
-        if (ngx_http_tenant_json_member(&child, *reserved, &member)
-            == NGX_OK)
-        {
-            return ngx_http_tenant_json_fail(&member, err,
-                                             "is an attribute of the "
-                                             "module's own");
-        }
+    if (ngx_http_tenant_reserved(&child, reserved, err) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     json_object_foreach(child.value, name, value) {
@@ -606,6 +616,26 @@ ngx_http_tenant_attributes_read(ngx_pool_t *pool,
     cln->data = json_incref(child.value);
 
     *attributes = child.value;
+
+    return NGX_OK;
+}
+
+
+/* None of the module's own attributes may be overlaid. */
+
+static ngx_int_t
+ngx_http_tenant_reserved(const ngx_http_tenant_json_t *at,
+    const char *const *reserved, ngx_http_tenant_json_error_t *err)
+{
+    ngx_http_tenant_json_t  member;
+
+    for ( /* void */ ; *reserved; reserved++) {
+        if (ngx_http_tenant_json_member(at, *reserved, &member) == NGX_OK) {
+            return ngx_http_tenant_json_fail(&member, err,
+                                             "is an attribute of the "
+                                             "module's own");
+        }
+    }
 
     return NGX_OK;
 }
