@@ -257,6 +257,8 @@ main(void)
     suite_add_tcase(suite, authorize_case());
     suite_add_tcase(suite, memory_case());
     suite_add_tcase(suite, hostile_case());
+    suite_add_tcase(suite, schema_case());
+    suite_add_tcase(suite, validate_case());
 
     runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);

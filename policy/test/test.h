@@ -59,6 +59,8 @@ TCase *set_case(void);
 TCase *authorize_case(void);
 TCase *memory_case(void);
 TCase *hostile_case(void);
+TCase *schema_case(void);
+TCase *validate_case(void);
 
 
 #endif /* POLICY_TEST_H */
