@@ -46,6 +46,8 @@ static char *ngx_http_tenant_registry_slot(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_tenant_policy_file_slot(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
+static char *ngx_http_tenant_policy_schema_slot(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 static char *ngx_http_tenant_metrics_slot(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static ngx_int_t ngx_http_tenant_add_zone(ngx_conf_t *cf,
@@ -218,6 +220,13 @@ static ngx_command_t  ngx_http_tenant_commands[] = {
     { ngx_string("tenant_policy_file"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_tenant_policy_file_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tenant_policy_schema"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_tenant_policy_schema_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -828,6 +837,8 @@ ngx_http_tenant_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->header_set, prev->header_set,
                               NGX_CONF_UNSET_UINT);
 
+    ngx_conf_merge_str_value(conf->policy_schema, prev->policy_schema, "");
+
     /* the parent of servers, the http level, is never merged itself */
 
     if (ngx_http_tenant_compile_policies(cf, prev) != NGX_OK
@@ -870,7 +881,8 @@ ngx_http_tenant_compile_policies(ngx_conf_t *cf,
     tmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_tenant_module);
 
     tlcf->policies = ngx_http_tenant_policies_compile(cf, tmcf,
-                                                      tlcf->policy_files);
+                                                      tlcf->policy_files,
+                                                      &tlcf->policy_schema);
 
     return tlcf->policies ? NGX_OK : NGX_ERROR;
 }
@@ -982,6 +994,35 @@ ngx_http_tenant_policy_file_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     *file = value[1];
 
     if (ngx_conf_full_name(cf->cycle, file, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_tenant_policy_schema_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_tenant_loc_conf_t  *tlcf = conf;
+
+    ngx_str_t  *value;
+
+    if (tlcf->policy_schema.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        ngx_str_set(&tlcf->policy_schema, "");
+        return NGX_CONF_OK;
+    }
+
+    tlcf->policy_schema = value[1];
+
+    if (ngx_conf_full_name(cf->cycle, &tlcf->policy_schema, 1) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 

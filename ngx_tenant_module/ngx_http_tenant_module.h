@@ -88,6 +88,7 @@ typedef struct {
 
     ngx_uint_t                       policy;
     ngx_array_t                     *policy_files;      /* ngx_str_t */
+    ngx_str_t                        policy_schema;     /* full path, or "" */
     ngx_http_tenant_policies_t      *policies;
     ngx_http_tenant_decision_log_t  *decision_log;      /* NULL: off */
 

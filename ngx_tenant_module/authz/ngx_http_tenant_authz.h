@@ -12,11 +12,13 @@
 
 /*
  * Compiles the files ("files": ngx_str_t, full paths, globs allowed) into a
- * set that lives as long as the configuration.  What is wrong is logged with
- * file, line and column.
+ * set that lives as long as the configuration, and validates them if there
+ * is a schema (full path, or empty).  What is wrong is logged with file,
+ * line and column.
  */
 ngx_http_tenant_policies_t *ngx_http_tenant_policies_compile(ngx_conf_t *cf,
-    ngx_http_tenant_main_conf_t *tmcf, ngx_array_t *files);
+    ngx_http_tenant_main_conf_t *tmcf, ngx_array_t *files,
+    ngx_str_t *schema);
 
 /*
  * Whether a value of the registry can be a Cedar attribute; if not, why, cut

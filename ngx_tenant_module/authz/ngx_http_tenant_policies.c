@@ -4,12 +4,26 @@
 #include "ngx_http_tenant_policies.h"
 
 
+/* Without a schema v.schema is NULL, and nothing is validated. */
+typedef struct {
+    policy_validation_t    v;
+    ngx_conf_t            *cf;
+} ngx_http_tenant_validation_t;
+
+
 static ngx_int_t ngx_http_tenant_policies_add(ngx_conf_t *cf,
-    ngx_http_tenant_policies_t *policies, ngx_str_t *pattern);
+    ngx_http_tenant_policies_t *policies,
+    ngx_http_tenant_validation_t *validation, ngx_str_t *pattern);
 static ngx_int_t ngx_http_tenant_policies_file(ngx_conf_t *cf,
-    ngx_http_tenant_policies_t *policies, ngx_str_t *name);
+    ngx_http_tenant_policies_t *policies,
+    ngx_http_tenant_validation_t *validation, ngx_str_t *name);
 static ngx_int_t ngx_http_tenant_policies_read(ngx_conf_t *cf,
-    ngx_str_t *name, policy_str_t *text);
+    const char *directive, ngx_str_t *name, policy_str_t *text);
+static ngx_int_t ngx_http_tenant_schema_open(ngx_conf_t *cf,
+    ngx_str_t *path, policy_set_options_t *options,
+    ngx_http_tenant_validation_t *validation);
+static void ngx_http_tenant_schema_finding(void *data,
+    const policy_finding_t *finding);
 static void ngx_http_tenant_policies_uses(
     ngx_http_tenant_policies_t *policies);
 static void ngx_http_tenant_policies_cleanup(void *data);
@@ -26,14 +40,16 @@ const policy_memory_t  ngx_http_tenant_policy_memory = {
 
 ngx_http_tenant_policies_t *
 ngx_http_tenant_policies_compile(ngx_conf_t *cf,
-    ngx_http_tenant_main_conf_t *tmcf, ngx_array_t *files)
+    ngx_http_tenant_main_conf_t *tmcf, ngx_array_t *files,
+    ngx_str_t *schema)
 {
-    ngx_str_t                    *name;
-    ngx_uint_t                    i;
-    policy_error_t                err;
-    ngx_pool_cleanup_t           *cln;
-    policy_set_options_t          options;
-    ngx_http_tenant_policies_t   *policies, **slot;
+    ngx_str_t                      *name;
+    ngx_uint_t                      i;
+    policy_error_t                  err;
+    ngx_pool_cleanup_t             *cln;
+    policy_set_options_t            options;
+    ngx_http_tenant_policies_t     *policies, **slot;
+    ngx_http_tenant_validation_t    validation;
 
     policies = ngx_pcalloc(cf->pool, sizeof(ngx_http_tenant_policies_t));
     if (policies == NULL) {
@@ -67,12 +83,28 @@ ngx_http_tenant_policies_compile(ngx_conf_t *cf,
     cln->handler = ngx_http_tenant_policies_cleanup;
     cln->data = policies;
 
+    if (ngx_http_tenant_schema_open(cf, schema, &options, &validation)
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
     name = files->elts;
 
     for (i = 0; i < files->nelts; i++) {
-        if (ngx_http_tenant_policies_add(cf, policies, &name[i]) != NGX_OK) {
-            return NULL;
+        if (ngx_http_tenant_policies_add(cf, policies, &validation, &name[i])
+            != NGX_OK)
+        {
+            break;
         }
+    }
+
+    if (validation.v.schema) {
+        policy_schema_destroy((policy_schema_t *) validation.v.schema);
+    }
+
+    if (i < files->nelts || validation.v.errors) {
+        return NULL;
     }
 
     if (policy_set_finish(policies->set, &err) != POLICY_OK) {
@@ -96,7 +128,8 @@ ngx_http_tenant_policies_compile(ngx_conf_t *cf,
 
 static ngx_int_t
 ngx_http_tenant_policies_add(ngx_conf_t *cf,
-    ngx_http_tenant_policies_t *policies, ngx_str_t *pattern)
+    ngx_http_tenant_policies_t *policies,
+    ngx_http_tenant_validation_t *validation, ngx_str_t *pattern)
 {
     ngx_int_t    rc;
     ngx_str_t    name;
@@ -104,7 +137,8 @@ ngx_http_tenant_policies_add(ngx_conf_t *cf,
     ngx_glob_t   gl;
 
     if (strpbrk((char *) pattern->data, "*?[") == NULL) {
-        return ngx_http_tenant_policies_file(cf, policies, pattern);
+        return ngx_http_tenant_policies_file(cf, policies, validation,
+                                             pattern);
     }
 
     ngx_memzero(&gl, sizeof(ngx_glob_t));
@@ -134,7 +168,9 @@ ngx_http_tenant_policies_add(ngx_conf_t *cf,
             return NGX_ERROR;
         }
 
-        if (ngx_http_tenant_policies_file(cf, policies, &name) != NGX_OK) {
+        if (ngx_http_tenant_policies_file(cf, policies, validation, &name)
+            != NGX_OK)
+        {
             ngx_close_glob(&gl);
             return NGX_ERROR;
         }
@@ -155,7 +191,8 @@ ngx_http_tenant_policies_add(ngx_conf_t *cf,
 
 static ngx_int_t
 ngx_http_tenant_policies_file(ngx_conf_t *cf,
-    ngx_http_tenant_policies_t *policies, ngx_str_t *name)
+    ngx_http_tenant_policies_t *policies,
+    ngx_http_tenant_validation_t *validation, ngx_str_t *name)
 {
     u_char           *path;
     policy_str_t      file, text;
@@ -174,11 +211,17 @@ ngx_http_tenant_policies_file(ngx_conf_t *cf,
     file.len = name->len;
     name->data = path;
 
-    if (ngx_http_tenant_policies_read(cf, name, &text) != NGX_OK) {
+    if (ngx_http_tenant_policies_read(cf, "tenant_policy_file", name, &text)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
     rc = policy_set_add(policies->set, file, text, &err);
+
+    if (rc == POLICY_OK && validation->v.schema) {
+        rc = policy_validate(&validation->v, file, text, &err);
+    }
 
     ngx_free((void *) text.data);
 
@@ -201,8 +244,8 @@ ngx_http_tenant_policies_file(ngx_conf_t *cf,
 
 
 static ngx_int_t
-ngx_http_tenant_policies_read(ngx_conf_t *cf, ngx_str_t *name,
-    policy_str_t *text)
+ngx_http_tenant_policies_read(ngx_conf_t *cf, const char *directive,
+    ngx_str_t *name, policy_str_t *text)
 {
     off_t             size;
     u_char           *buf;
@@ -218,13 +261,13 @@ ngx_http_tenant_policies_read(ngx_conf_t *cf, ngx_str_t *name,
 
     if (file.fd == NGX_INVALID_FILE) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "tenant_policy_file: cannot open \"%V\"", name);
+                           "%s: cannot open \"%V\"", directive, name);
         return NGX_ERROR;
     }
 
     if (ngx_fd_info(file.fd, &fi) == NGX_FILE_ERROR || !ngx_is_file(&fi)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "tenant_policy_file: \"%V\" is not a file", name);
+                           "%s: \"%V\" is not a file", directive, name);
         goto failed;
     }
 
@@ -232,8 +275,8 @@ ngx_http_tenant_policies_read(ngx_conf_t *cf, ngx_str_t *name,
 
     if (size > (off_t) POLICY_MAX_TEXT) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "tenant_policy_file: \"%V\" is larger than %ud "
-                           "bytes", name, POLICY_MAX_TEXT);
+                           "%s: \"%V\" is larger than %ud bytes",
+                           directive, name, POLICY_MAX_TEXT);
         goto failed;
     }
 
@@ -244,7 +287,7 @@ ngx_http_tenant_policies_read(ngx_conf_t *cf, ngx_str_t *name,
 
     if (ngx_read_file(&file, buf, size, 0) != size) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "tenant_policy_file: cannot read \"%V\"", name);
+                           "%s: cannot read \"%V\"", directive, name);
         ngx_free(buf);
         goto failed;
     }
@@ -261,6 +304,78 @@ failed:
     (void) ngx_close_file(file.fd);
 
     return NGX_ERROR;
+}
+
+
+/* The path is full, or empty: no schema. */
+
+static ngx_int_t
+ngx_http_tenant_schema_open(ngx_conf_t *cf, ngx_str_t *path,
+    policy_set_options_t *options, ngx_http_tenant_validation_t *validation)
+{
+    policy_str_t       file, text;
+    policy_error_t     err;
+    policy_status_t    rc;
+    policy_schema_t   *schema;
+
+    ngx_memzero(validation, sizeof(ngx_http_tenant_validation_t));
+
+    if (path->len == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_tenant_policies_read(cf, "tenant_policy_schema", path, &text)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    file.data = (char *) path->data;
+    file.len = path->len;
+
+    rc = policy_schema_create(&ngx_http_tenant_policy_memory, file, text,
+                              POLICY_SCHEMA_AUTO, &schema, &err);
+
+    ngx_free((void *) text.data);
+
+    if (rc != POLICY_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "tenant_policy_schema: %V:%uD:%uD: %s", path,
+                           err.line, err.column, err.message);
+        return NGX_ERROR;
+    }
+
+    validation->v.schema = schema;
+    validation->v.memory = ngx_http_tenant_policy_memory;
+    validation->v.options = *options;
+    validation->v.report = ngx_http_tenant_schema_finding;
+    validation->v.data = validation;
+    validation->cf = cf;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_tenant_schema_finding(void *data, const policy_finding_t *finding)
+{
+    ngx_http_tenant_validation_t  *validation = data;
+
+    ngx_str_t   file, id;
+    ngx_uint_t  level;
+
+    file.data = (u_char *) finding->file.data;
+    file.len = finding->file.len;
+    id.data = (u_char *) finding->policy.data;
+    id.len = finding->policy.len;
+
+    level = finding->severity == POLICY_FINDING_ERROR ? NGX_LOG_EMERG
+                                                      : NGX_LOG_WARN;
+
+    ngx_conf_log_error(level, validation->cf, 0,
+                       "tenant_policy_schema: %V:%uD:%uD: policy \"%V\": %s",
+                       &file, finding->line, finding->column, &id,
+                       finding->message);
 }
 
 
