@@ -53,6 +53,7 @@ $(BUILD)/policy-tests: $(POLICY_TEST_OBJS) $(BUILD)/libpolicy.a
 test-policy: $(BUILD)/policy-tests $(BUILD)/tenant-policy
 	$(BUILD)/policy-tests
 	$(POLICY)/test/run_cases $(abspath $(BUILD))/tenant-policy
+	$(POLICY)/test/validate $(abspath $(BUILD))/tenant-policy
 	$(POLICY)/test/cli $(abspath $(BUILD))/tenant-policy
 	$(POLICY)/test/readme $(CC) $(BUILD)/libpolicy.a $(SANFLAGS)
 
@@ -76,13 +77,20 @@ coverage-policy:
 # they are.  FUZZ_TIME: seconds for each target.
 CLANG        ?= clang-14
 FUZZ_TIME    ?= 10
-POLICY_FUZZ  := text json ext
+POLICY_FUZZ  := text json ext schema
 
 $(POLICY_OUT)/fuzz-%: $(POLICY)/fuzz/fuzz_%.c $(POLICY)/fuzz/fuzz.h \
                       $(POLICY_CORE) $(POLICY_HDRS)
 	@mkdir -p $(@D)
 	@$(CLANG) -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined \
 	    -fno-sanitize-recover=undefined -I$(POLICY) -o $@ $< $(POLICY_CORE)
+
+$(POLICY_OUT)/fuzz-schema: $(POLICY)/fuzz/fuzz_schema.c \
+                           $(POLICY)/fuzz/fuzz.h $(POLICY_SRCS) \
+                           $(POLICY_HDRS)
+	@mkdir -p $(@D)
+	@$(CLANG) -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=undefined -I$(POLICY) -o $@ $< $(POLICY_SRCS)
 
 .PHONY: fuzz-policy
 fuzz-policy: $(POLICY_FUZZ:%=$(POLICY_OUT)/fuzz-%)

@@ -100,6 +100,8 @@ void
 report_error(format_t format, const char *kind, const char *file,
     policy_str_t text, const policy_error_t *error)
 {
+    const char  *word;
+
     if (format == FORMAT_JSON) {
         fputs("{\"kind\":", stderr);
         print_json_text(stderr, kind);
@@ -112,13 +114,15 @@ report_error(format_t format, const char *kind, const char *file,
         return;
     }
 
+    word = strcmp(kind, "warning") == 0 ? "warning" : "error";
+
     if (error->line == 0) {
-        fprintf(stderr, "%s: error: %s\n", file, error->message);
+        fprintf(stderr, "%s: %s: %s\n", file, word, error->message);
         return;
     }
 
-    fprintf(stderr, "%s:%u:%u: error: %s\n", file, error->line,
-            error->column, error->message);
+    fprintf(stderr, "%s:%u:%u: %s: %s\n", file, error->line,
+            error->column, word, error->message);
 
     if (format == FORMAT_HUMAN && text.data != NULL) {
         print_caret(text, error);
