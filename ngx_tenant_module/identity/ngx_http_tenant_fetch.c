@@ -1,6 +1,6 @@
-#include <curl/curl.h>
-
 #include "ngx_http_tenant_fetch.h"
+
+#include <curl/curl.h>
 
 
 /* A worker's libcurl. */
