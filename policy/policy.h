@@ -542,7 +542,7 @@ size_t policy_schema_memory(const policy_schema_t *schema);
 /* Validation: would a policy err, were requests and entities as declared? */
 
 #define POLICY_MAX_FINDINGS  100        /* of one policy; more are dropped */
-#define POLICY_MAX_CHECKS    100000000  /* of one text: work of the checker */
+#define POLICY_MAX_CHECKS    500000000  /* of one text: work of the checker */
 
 typedef enum {
     POLICY_FINDING_ERROR = 0,   /* the policy is to be refused */

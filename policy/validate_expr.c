@@ -563,6 +563,12 @@ check_uid(validate_t *v, const policy_uid_t *uid)
 
     entity = schema_find_entity(v->schema, policy_uid_type(uid));
 
+    if (entity != NULL && entity->is_action
+        && schema_find_action(v->schema, uid) == NULL)
+    {
+        entity = NULL;
+    }
+
     return validate_typed(entity != NULL ? &entity->type : NULL);
 }
 
