@@ -73,7 +73,8 @@ ngx_http_tenant_identify(ngx_http_request_t *r,
 
     if (identity
         && identity->generation
-           == ngx_http_tenant_registry_generation(tmcf->registry))
+           == ngx_http_tenant_registry_generation(tmcf->registry)
+        && !ngx_http_tenant_keyset_over(identity->issuer->keys))
     {
         (void) ngx_atomic_fetch_add(&totals->cache_hits, 1);
 

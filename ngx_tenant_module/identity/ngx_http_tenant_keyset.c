@@ -56,18 +56,10 @@ ngx_http_tenant_keyset_ready(ngx_http_tenant_keyset_t *keyset)
 
     now = ngx_time();
 
-    if (keyset->jwks) {
+    /* kept when they are over: the provider may come back with the same */
 
-        /* the text is read without a lock: times only move forward */
-
-        if (now < sh->expires + keyset->tmcf->keys_stale) {
-            return NGX_OK;
-        }
-
-        /* not even stale keys are good for ever */
-
-        tenant_jwks_free(keyset->jwks);
-        keyset->jwks = NULL;
+    if (keyset->jwks && !ngx_http_tenant_keyset_over(keyset)) {
+        return NGX_OK;
     }
 
     if (keyset->fetch || sh->lease > now) {
@@ -110,6 +102,17 @@ ngx_http_tenant_keyset_unknown_kid(ngx_http_tenant_keyset_t *keyset)
 }
 
 
+ngx_uint_t
+ngx_http_tenant_keyset_over(ngx_http_tenant_keyset_t *keyset)
+{
+    /* read without a lock: the time only moves forward */
+
+    return keyset->shared
+           && ngx_time() >= keyset->shared->expires
+                            + keyset->tmcf->keys_stale;
+}
+
+
 ngx_str_t *
 ngx_http_tenant_keyset_status(ngx_http_tenant_keyset_t *keyset)
 {
@@ -118,7 +121,7 @@ ngx_http_tenant_keyset_status(ngx_http_tenant_keyset_t *keyset)
     static ngx_str_t  stale = ngx_string("stale");
     static ngx_str_t  none = ngx_string("none");
 
-    if (keyset->jwks == NULL) {
+    if (keyset->jwks == NULL || ngx_http_tenant_keyset_over(keyset)) {
         return &none;
     }
 

@@ -82,6 +82,12 @@ ngx_int_t ngx_http_tenant_keyset_ready(ngx_http_tenant_keyset_t *keyset);
 ngx_int_t ngx_http_tenant_keyset_unknown_kid(
     ngx_http_tenant_keyset_t *keyset);
 
+/*
+ * Not even stale keys are good for ever: neither they nor what they verified
+ * are valid any more.
+ */
+ngx_uint_t ngx_http_tenant_keyset_over(ngx_http_tenant_keyset_t *keyset);
+
 /* "static", "fresh", "stale", "none". */
 ngx_str_t *ngx_http_tenant_keyset_status(ngx_http_tenant_keyset_t *keyset);
 
