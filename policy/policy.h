@@ -1,5 +1,5 @@
 /*
- * policy.h: a Cedar policy engine (language 4.5, without schema).
+ * policy.h: a Cedar policy engine (language 4.5).
  *
  * The engine answers one question: may this principal do this action on
  * this resource, in this context?  It reads Cedar policies and entity data,
@@ -8,6 +8,7 @@
  *     policy_set_t     policies, templates and links; compiled, indexed
  *     policy_store_t   entities: attributes, tags, parents
  *     policy_arena_t   one request's values and results, in a fixed buffer
+ *     policy_schema_t  what there may be, to validate policies against
  *
  * LIFE.  A set or store is created, filled, finished; from then on nothing
  * changes it, and any number of threads or forked processes may read it.
@@ -582,7 +583,8 @@ typedef struct {
 /*
  * Checks the policies and templates of a text by the language's strict
  * rules, in each combination of principal type, action and resource type
- * that the schema allows.  Findings come in the order of the text.
+ * that the schema allows.  Findings come in the order of the text.  Look-
+ * alike characters, of which the reference warns, are not looked for.
  * POLICY_OK says that the check was complete, not that nothing was found:
  * look at errors.  Otherwise *error tells why: the text cannot be parsed,
  * no memory, or POLICY_LIMIT; policies must then be taken for invalid.

@@ -1,6 +1,8 @@
 /*
  * Schemas in JSON: {namespace: {entityTypes, actions, commonTypes,
- * annotations}}.  Nothing is ignored: an unknown field is refused.
+ * annotations}}.  Nothing is ignored: an unknown field is refused, and so
+ * is an array in place of an object, which the reference's reader takes for
+ * the object's fields in its own order.
  */
 
 #include "schema_json.h"
