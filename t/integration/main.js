@@ -44,6 +44,14 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     });
 }
 
+/* a promise nobody waited for: the run is not what it seems */
+process.once('uncaughtException', async (error) => {
+    console.log(error.stack ?? String(error));
+    await finish();
+    console.log('0 passed, 1 failed');
+    process.exit(1);
+});
+
 try {
     const world = await World.start(dir, path.resolve(module));
 

@@ -3,8 +3,9 @@
  *
  *     node agent.js NAME PORT
  *
- * What it does is in the body: { "do": "echo" | "digest" | "stream" | "fail"
- * | "streams", ... }.  Its answers say what reached the agent's own code.
+ * What it does is in the body: { "do": "echo" | "digest" | "stream" | "fail",
+ * ... }, and for those who test, "streams" | "release" | "connected".  Its
+ * answers say what reached the agent's own code.
  */
 
 import { createHash } from 'node:crypto';
@@ -24,8 +25,17 @@ const [, , name, port] = process.argv;
  */
 const wire = new Map();
 
+/* connections of streams, by session, to tell whether they still are */
+const sockets = new Map();
+
+/* held streams, by session: what lets the next event go */
+const held = new Map();
+
 /* streams of this agent: still running, finished, ended early */
 const streams = { running: 0, finished: 0, cut: 0 };
+
+/* events of all streams, and when the last was produced, milliseconds */
+const produced = { events: 0, last: 0 };
 
 
 const deeds = {
@@ -54,10 +64,17 @@ const deeds = {
     },
 
 
-    /* `count` events `gap` milliseconds apart; breaks before `breakAt` */
+    /*
+     * `count` events, `gap` milliseconds apart or, with `held`, each but the
+     * first when it is released; `fill` more bytes in each; breaks before
+     * `breakAt`
+     */
     async *stream(body, context)
     {
         let n = 0;
+
+        const fill = 'x'.repeat(body.fill ?? 0);
+        const gate = body.held ? hold(context.sessionId) : null;
 
         streams.running += 1;
 
@@ -68,21 +85,25 @@ const deeds = {
                 }
 
                 if (n) {
-                    await sleep(body.gap ?? 50);
+                    await (gate ? gate() : body.gap && sleep(body.gap));
                 }
+
+                produced.events += 1;
+                produced.last = Date.now();
 
                 yield {
                     data: {
                         n,
-                        produced: Date.now(),
                         agent: name,
                         session: context.sessionId,
                         tenant: context.headers[`${CUSTOM}id`] ?? null,
+                        fill,
                     },
                 };
             }
 
         } finally {
+            held.delete(context.sessionId);
             streams.running -= 1;
             streams[n === body.count ? 'finished' : 'cut'] += 1;
         }
@@ -97,9 +118,50 @@ const deeds = {
 
     streams()
     {
-        return { agent: name, ...streams };
+        return {
+            agent: name, ...streams,
+            events: produced.events,
+            idle: Date.now() - produced.last,
+        };
+    },
+
+
+    /* Lets `events` events of a held stream go, or all that are left. */
+    release(body)
+    {
+        held.get(body.of)?.(body.events ?? Infinity);
+
+        return { released: held.has(body.of) };
+    },
+
+
+    /* Whether the connection of a session's stream is still there. */
+    connected(body)
+    {
+        return { connected: sockets.get(body.of)?.destroyed === false };
     },
 };
+
+
+/* Holds a session's stream: a function to wait for the next release. */
+function hold(session)
+{
+    let released = 0;
+    let wake = null;
+
+    held.set(session, (events) => {
+        released += events;
+        wake?.();
+    });
+
+    return async () => {
+        while (released < 1) {
+            await new Promise((resolve) => { wake = resolve; });
+        }
+
+        released -= 1;
+    };
+}
 
 
 new BedrockAgentCoreApp({
@@ -108,6 +170,10 @@ new BedrockAgentCoreApp({
             const headers = wire.get(context.sessionId) ?? null;
 
             wire.delete(context.sessionId);
+
+            if (body.do !== 'stream') {
+                sockets.delete(context.sessionId);
+            }
 
             return deeds[body.do](body, context, headers);
         },
@@ -121,6 +187,8 @@ new BedrockAgentCoreApp({
                 serializers: {
                     req(request) {
                         wire.set(request.headers[SESSION], request.headers);
+                        sockets.set(request.headers[SESSION],
+                                    request.raw.socket);
                         return {};
                     },
                 },

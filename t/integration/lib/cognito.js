@@ -23,7 +23,8 @@ export class Cognito {
             log,
             cwd: dir,
             env: { HOST: '127.0.0.1', PORT: String(port) },
-            ready: () => call(`${cognito.url}/health`, { method: 'GET' })
+            ready: () => call(`${cognito.url}/health`,
+                              { method: 'GET', keep: false })
                 .then((answer) => answer.status === 200, () => false),
         });
 
@@ -46,6 +47,7 @@ export class Cognito {
                     `AWSCognitoIdentityProviderService.${target}`,
                 'Content-Type': 'application/x-amz-json-1.1',
             },
+            keep: false,
             body: JSON.stringify(input),
         });
         const output = JSON.parse(answer.text || '{}');
@@ -171,7 +173,7 @@ class Pool {
     async jwks()
     {
         const answer = await call(`${this.iss}/.well-known/jwks.json`,
-                                  { method: 'GET' });
+                                  { method: 'GET', keep: false });
 
         return answer.text;
     }

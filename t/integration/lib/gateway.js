@@ -218,6 +218,14 @@ export class Gateway {
     }
 
 
+    /* True when a line matches that was written after `from` bytes. */
+    logged(line, from = 0)
+    {
+        return eventually(() => this.errorLog().slice(from).split('\n')
+            .some((text) => line.test(text)));
+    }
+
+
     errorLog()
     {
         return fs.readFileSync(path.join(this.dir, 'error.log'), 'utf8');

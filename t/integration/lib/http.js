@@ -18,7 +18,9 @@ export function newSession()
 }
 
 
-function open(url, { method = 'POST', token, headers = {}, body, accept })
+/* `keep` is false for a connection of its own, which nobody uses again. */
+function open(url, { method = 'POST', token, headers = {}, body, accept,
+                     keep = true })
 {
     const fields = { ...headers };
 
@@ -35,7 +37,9 @@ function open(url, { method = 'POST', token, headers = {}, body, accept })
         fields['Content-Length'] = Buffer.byteLength(body);
     }
 
-    const request = http.request(url, { method, agent, headers: fields });
+    const request = http.request(url, {
+        method, agent: keep && agent, headers: fields,
+    });
 
     request.setTimeout(20000, () => request.destroy(
         new Error(`no answer from ${url}`)));
@@ -75,10 +79,9 @@ export function call(url, options)
 
 /*
  * A stream of server-sent events: resolves with the response's head to
- * { status, headers, events, done, abort }; `events` grows as they arrive,
- * each { event, data, arrived } with milliseconds of this process' clock;
- * `done` resolves to `events` when the stream ended, and rejects when it
- * broke.
+ * { status, headers, events, done, abort, pause, resume }; `events` grows as
+ * they arrive, each { event, data }; `done` resolves to `events` when the
+ * stream ended, and rejects when it broke.
  */
 export function stream(url, options)
 {
@@ -101,7 +104,7 @@ export function stream(url, options)
                     const event = parseEvent(block);
 
                     if (event) {
-                        events.push({ ...event, arrived: Date.now() });
+                        events.push(event);
                     }
                 }
             });
@@ -119,6 +122,8 @@ export function stream(url, options)
                 events,
                 done,
                 abort: () => request.destroy(),
+                pause: () => response.pause(),
+                resume: () => response.resume(),
             });
         });
     });

@@ -1,6 +1,7 @@
 /* Child processes and ports of 127.0.0.1; everything started is stopped. */
 
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
@@ -15,7 +16,7 @@ const children = new Set();
  * which is asked again and again, is true.  A program that ends before, or
  * is not ready in `seconds`, is an error with the end of its log.
  */
-export async function start(program, args, { log, ready, seconds = 20,
+export async function start(program, args, { log, ready, seconds = 60,
                                              cwd, env = {} })
 {
     const out = fs.openSync(log, 'a');
@@ -65,16 +66,33 @@ export async function stopAll()
 }
 
 
-/* Ports that were free a moment ago, all different. */
+/*
+ * Ports that were free a moment ago, all different.  The kernel gives none of
+ * them to a client meanwhile: they are below those it chooses from.
+ */
 export async function freePorts(count)
 {
-    const servers = await Promise.all(Array.from({ length: count }, () =>
-        new Promise((resolve, reject) => {
-            const server = net.createServer();
+    const [first] = fs.readFileSync(
+        '/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s/);
+    const lowest = 10000;
+    const servers = [];
 
-            server.once('error', reject);
-            server.listen(0, '127.0.0.1', () => resolve(server));
-        })));
+    for (let tries = 0; servers.length < count && tries < 1000; tries++) {
+        const server = net.createServer();
+        const port = randomInt(lowest, Math.max(lowest + 1000, first));
+
+        try {
+            server.listen(port, '127.0.0.1');
+            await once(server, 'listening');
+            servers.push(server);
+
+        } catch (error) {
+            if (error.code !== 'EADDRINUSE') {
+                throw error;
+            }
+        }
+    }
+
     const ports = servers.map((server) => server.address().port);
 
     await Promise.all(servers.map((server) =>
@@ -84,21 +102,11 @@ export async function freePorts(count)
 }
 
 
-/* How many connections a server on that port has. */
-export function connections(port)
-{
-    const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-
-    return fs.readFileSync('/proc/net/tcp', 'utf8').split('\n')
-        .map((line) => line.trim().split(/\s+/))
-        .filter(([, address, , state]) =>
-            address?.endsWith(local) && state === '01')
-        .length;
-}
-
-
-/* True as soon as `condition` is; false if it is not within `seconds`. */
-export async function eventually(condition, seconds = 5)
+/*
+ * True as soon as `condition` is; false if it is not within `seconds`, which
+ * only what fails waits for.
+ */
+export async function eventually(condition, seconds = 20)
 {
     const until = Date.now() + seconds * 1000;
 

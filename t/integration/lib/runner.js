@@ -3,7 +3,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 
-const SECONDS = 30;
+/* of a test: only one that hangs takes so long */
+const SECONDS = 90;
 
 const tests = [];
 
@@ -15,11 +16,14 @@ export function test(title, run)
 }
 
 
-/* Runs all; prints a line for each, and the totals; { passed, failed }. */
+/*
+ * Runs all; prints a line for each, and at the end the titles of those that
+ * failed; { passed, failed }.
+ */
 export async function runTests(world)
 {
+    const failures = [];
     let passed = 0;
-    let failed = 0;
 
     for (const { title, run } of tests) {
         const begun = Date.now();
@@ -38,7 +42,7 @@ export async function runTests(world)
             console.log(`ok - ${title} (${Date.now() - begun} ms)`);
 
         } catch (error) {
-            failed += 1;
+            failures.push(title);
             console.log(`not ok - ${title}`);
             console.log(String(error.stack ?? error).replace(/^/gm, '    '));
 
@@ -47,5 +51,15 @@ export async function runTests(world)
         }
     }
 
-    return { passed, failed };
+    if (failures.length) {
+        console.log('\nfailed:');
+
+        for (const title of failures) {
+            console.log(`  ${title}`);
+        }
+
+        console.log();
+    }
+
+    return { passed, failed: failures.length };
 }

@@ -94,7 +94,7 @@ export class World {
         ], {
             log: join(this.dir, 'log', `agent-${name}`),
             ready: () => call(`http://127.0.0.1:${port}/ping`,
-                              { method: 'GET' })
+                              { method: 'GET', keep: false })
                 .then((answer) => answer.status === 200, () => false),
         });
 
@@ -208,16 +208,44 @@ export class World {
     }
 
 
-    /* What a runtime says of its streams, asked without the gateway. */
-    async streams(name)
+    /* What a runtime does and answers without the gateway. */
+    async direct(name, body)
     {
         const answer = await call(
             `http://127.0.0.1:${this.ports[name]}/invocations`, {
                 headers: { [SESSION]: newSession() },
-                body: '{"do":"streams"}',
+                body: JSON.stringify(body),
+                keep: false,
             });
 
         return answer.json;
+    }
+
+
+    streams(name)
+    {
+        return this.direct(name, { do: 'streams' });
+    }
+
+
+    /* Lets `events` of a held stream go, or all; false if it is over. */
+    async release(name, session, events)
+    {
+        const { released } = await this.direct(name, {
+            do: 'release', of: session, events,
+        });
+
+        return released;
+    }
+
+
+    async connected(name, session)
+    {
+        const { connected } = await this.direct(name, {
+            do: 'connected', of: session,
+        });
+
+        return connected;
     }
 
 

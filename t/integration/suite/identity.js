@@ -203,7 +203,7 @@ test('a suspended tenant is refused', async (world) => {
 test('a deleted user signs in no more, and his token ends with its time',
      async (world) => {
     const { pool } = world.tenants.wayne;
-    const client = await pool.createClient('short', 3);
+    const client = await pool.createClient('short', 6);
 
     await pool.createUser('dave');
 
