@@ -304,6 +304,12 @@ schema_of(line_t *line, policy_schema_t **own)
     format = POLICY_SCHEMA_JSON;
     text = line->fields[FIELD_SCHEMA_JSON];
 
+    if (text.data != NULL && line->fields[FIELD_SCHEMA].data != NULL) {
+        refuse(line, "schema", "`schema` and `schemaJson` exclude each "
+               "other");
+        return NULL;
+    }
+
     if (line->fields[FIELD_SCHEMA].data != NULL) {
         format = POLICY_SCHEMA_TEXT;
 
