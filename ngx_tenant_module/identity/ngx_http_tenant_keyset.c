@@ -8,6 +8,7 @@
 #define NGX_HTTP_TENANT_BACKOFF_MAX    300   /* seconds */
 #define NGX_HTTP_TENANT_POLL           20    /* milliseconds, for another
                                                 worker's fetch */
+#define NGX_HTTP_TENANT_HOLD           500   /* milliseconds, for our own */
 #define NGX_HTTP_TENANT_DISCOVERY_MAX  65536 /* bytes */
 
 
@@ -151,15 +152,7 @@ ngx_http_tenant_keyset_wait(ngx_http_tenant_keyset_t *keyset,
 
     ngx_queue_insert_tail(&keyset->waiters, &waiter->queue);
 
-    /* if the fetch is another worker's, nobody tells us of its end */
-
-    if (keyset->fetch == NULL) {
-        if (keyset->timer.timer_set) {
-            ngx_del_timer(&keyset->timer);
-        }
-
-        ngx_add_timer(&keyset->timer, NGX_HTTP_TENANT_POLL);
-    }
+    ngx_http_tenant_keyset_arm(keyset);
 
     return NGX_OK;
 }
@@ -551,8 +544,8 @@ ngx_http_tenant_keyset_publish(ngx_http_tenant_keyset_t *keyset,
         (void) ngx_http_tenant_keyset_load(keyset);
     }
 
-    ngx_http_tenant_keyset_arm(keyset);
     ngx_http_tenant_keyset_resume(keyset);
+    ngx_http_tenant_keyset_arm(keyset);
 }
 
 
@@ -596,8 +589,8 @@ ngx_http_tenant_keyset_failed(ngx_http_tenant_keyset_t *keyset,
                   status, sh->refresh - now,
                   sh->text ? "going on with the known" : "no");
 
-    ngx_http_tenant_keyset_arm(keyset);
     ngx_http_tenant_keyset_resume(keyset);
+    ngx_http_tenant_keyset_arm(keyset);
 }
 
 
@@ -643,6 +636,7 @@ ngx_http_tenant_keyset_timer(ngx_event_t *ev)
     now = ngx_time();
 
     if (keyset->fetch) {
+        ngx_http_tenant_keyset_arm(keyset);
         return;
     }
 
@@ -680,16 +674,28 @@ ngx_http_tenant_keyset_arm(ngx_http_tenant_keyset_t *keyset)
 
     sh = keyset->shared;
 
-    if (keyset->fetch || ngx_exiting || ngx_terminate) {
-        return;
-    }
-
     if (keyset->timer.timer_set) {
         ngx_del_timer(&keyset->timer);
     }
 
     if (!ngx_queue_empty(&keyset->waiters)) {
-        ngx_add_timer(&keyset->timer, NGX_HTTP_TENANT_POLL);
+
+        /*
+         * Nobody tells us of the end of another worker's fetch.  And a worker
+         * that is to quit goes on as long as this timer is set: it answers
+         * first.
+         */
+
+        keyset->timer.cancelable = 0;
+        ngx_add_timer(&keyset->timer, keyset->fetch
+                                      ? NGX_HTTP_TENANT_HOLD
+                                      : NGX_HTTP_TENANT_POLL);
+        return;
+    }
+
+    keyset->timer.cancelable = 1;
+
+    if (keyset->fetch || ngx_exiting || ngx_terminate) {
         return;
     }
 
@@ -731,8 +737,6 @@ ngx_http_tenant_keyset_start(ngx_http_tenant_keyset_t *keyset)
     keyset->timer.handler = ngx_http_tenant_keyset_timer;
     keyset->timer.data = keyset;
     keyset->timer.log = ngx_cycle->log;
-    keyset->timer.cancelable = 1;
-
     ngx_http_tenant_keyset_arm(keyset);
 
     return NGX_OK;
@@ -750,9 +754,12 @@ ngx_http_tenant_keyset_stop(ngx_http_tenant_keyset_t *keyset)
         if (keyset->fetch) {
             ngx_http_tenant_fetch_cancel(keyset->fetch);
             keyset->fetch = NULL;
+
+            /* for the workers that come, or stay */
+
+            keyset->shared->lease = 0;
         }
 
-        ngx_http_tenant_keyset_resume(keyset);
         ngx_queue_remove(&keyset->queue);
         keyset->shared = NULL;
     }
