@@ -4,8 +4,8 @@
  *     node agent.js NAME PORT
  *
  * What it does is in the body: { "do": "echo" | "digest" | "stream" | "fail",
- * ... }, and for those who test, "streams" | "release" | "connected".  Its
- * answers say what reached the agent's own code.
+ * ... }, and for those who test, "streams" | "release" | "connected"
+ * | "carried".  Its answers say what reached the agent's own code.
  */
 
 import { createHash } from 'node:crypto';
@@ -30,6 +30,9 @@ const sockets = new Map();
 
 /* held streams, by session: what lets the next event go */
 const held = new Map();
+
+/* the tenants whose requests a connection has carried */
+const carried = new Map();
 
 /* streams of this agent: still running, finished, ended early */
 const streams = { running: 0, finished: 0, cut: 0 };
@@ -140,6 +143,13 @@ const deeds = {
     {
         return { connected: sockets.get(body.of)?.destroyed === false };
     },
+
+
+    /* How many connections carried requests of how many tenants each. */
+    carried()
+    {
+        return { tenants: [...carried.values()].map((ids) => ids.size) };
+    },
 };
 
 
@@ -164,12 +174,28 @@ function hold(session)
 }
 
 
+function carry(socket, tenant)
+{
+    if (!socket || !tenant) {
+        return;
+    }
+
+    if (!carried.has(socket)) {
+        carried.set(socket, new Set());
+    }
+
+    carried.get(socket).add(tenant);
+}
+
+
 new BedrockAgentCoreApp({
     invocationHandler: {
         async process(body, context) {
             const headers = wire.get(context.sessionId) ?? null;
 
             wire.delete(context.sessionId);
+            carry(sockets.get(context.sessionId),
+                  context.headers[`${CUSTOM}id`]);
 
             if (body.do !== 'stream') {
                 sockets.delete(context.sessionId);

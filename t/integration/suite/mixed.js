@@ -57,6 +57,13 @@ test(`${REQUESTS} requests of ${SERVED.length} tenants over ${CONNECTIONS} `
     console.log(`# ${Math.round(REQUESTS / seconds)} requests a second, `
                 + 'the agents included');
 
+    /* a connection to the pool's agent stays one tenant's */
+
+    const { tenants } = await world.direct('pool', { do: 'carried' });
+
+    assert.ok(tenants.length >= SERVED.length - 1);
+    assert.ok(tenants.every((count) => count === 1));
+
     /* the counters agree, tenant by tenant */
 
     let after;

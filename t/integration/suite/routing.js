@@ -32,6 +32,21 @@ test('an agent nobody registered is not found', async (world) => {
 });
 
 
+test('a silo tenant without a server for an agent is never pooled',
+     async (world) => {
+    const { pool } = world.tenants.acme;
+
+    await pool.createUser('grace', { groups: ['analyst'] });
+
+    const { access } = await pool.signIn('grace');
+    const answer = await world.ask('acme', { do: 'echo' },
+                                   { agent: 'analyst', token: access });
+
+    assert.equal(answer.status, 503);
+    assert.match(answer.text, /no-route/);
+});
+
+
 test('a silo that is down is a 502 that names the tenant, never the pool',
      async (world) => {
     const before = world.gateway.errorLog().length;
