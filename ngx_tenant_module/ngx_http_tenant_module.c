@@ -40,6 +40,8 @@ static char *ngx_http_tenant_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static ngx_int_t ngx_http_tenant_compile_policies(ngx_conf_t *cf,
     ngx_http_tenant_loc_conf_t *tlcf);
+static ngx_int_t ngx_http_tenant_check_realm(ngx_conf_t *cf,
+    ngx_str_t *realm);
 static char *ngx_http_tenant_check_location(ngx_conf_t *cf,
     ngx_http_tenant_loc_conf_t *tlcf);
 static char *ngx_http_tenant_registry_slot(ngx_conf_t *cf,
@@ -851,12 +853,7 @@ ngx_http_tenant_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->policies = prev->policies;
     }
 
-    if (ngx_strlchr(conf->realm.data, conf->realm.data + conf->realm.len,
-                    '"'))
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "tenant_realm: \"%V\" has a quote in it",
-                           &conf->realm);
+    if (ngx_http_tenant_check_realm(cf, &conf->realm) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -885,6 +882,37 @@ ngx_http_tenant_compile_policies(ngx_conf_t *cf,
                                                       &tlcf->policy_schema);
 
     return tlcf->policies ? NGX_OK : NGX_ERROR;
+}
+
+
+/*
+ * Sent as a quoted-string, RFC 9110, section 5.6.4, in which nothing needs
+ * to be escaped if what would need it is refused.
+ */
+
+static ngx_int_t
+ngx_http_tenant_check_realm(ngx_conf_t *cf, ngx_str_t *realm)
+{
+    u_char       c;
+    size_t       i;
+    const char  *what;
+
+    for (i = 0; i < realm->len; i++) {
+        c = realm->data[i];
+
+        what = c == '"' ? "a quote"
+               : c == '\\' ? "a backslash"
+               : c < 0x20 || c == 0x7f ? "a control character" : NULL;
+
+        if (what) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "tenant_realm: \"%V\" has %s in it",
+                               realm, what);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 

@@ -386,7 +386,7 @@ my $large = write_fixture('large.json', '{}');
 truncate $large, 64 * 1024 * 1024 + 1 or die "$large: $!\n";
 
 like(complaint($large),
-     qr{tenant_registry: "\Q$large\E" is larger than 64m},
+     qr{tenant_registry: "\Q$large\E" is larger than 67108864 bytes},
      'a document above the limit is refused unread');
 
 

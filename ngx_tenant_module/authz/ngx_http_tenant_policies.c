@@ -2,6 +2,7 @@
 
 #include "ngx_http_tenant_authz.h"
 #include "ngx_http_tenant_policies.h"
+#include "../ngx_http_tenant_file.h"
 
 
 /* Without a schema v.schema is NULL, and nothing is validated. */
@@ -17,8 +18,6 @@ static ngx_int_t ngx_http_tenant_policies_add(ngx_conf_t *cf,
 static ngx_int_t ngx_http_tenant_policies_file(ngx_conf_t *cf,
     ngx_http_tenant_policies_t *policies,
     ngx_http_tenant_validation_t *validation, ngx_str_t *name);
-static ngx_int_t ngx_http_tenant_policies_read(ngx_conf_t *cf,
-    const char *directive, ngx_str_t *name, policy_str_t *text);
 static ngx_int_t ngx_http_tenant_schema_open(ngx_conf_t *cf,
     ngx_str_t *path, policy_set_options_t *options,
     ngx_http_tenant_validation_t *validation);
@@ -195,6 +194,7 @@ ngx_http_tenant_policies_file(ngx_conf_t *cf,
     ngx_http_tenant_validation_t *validation, ngx_str_t *name)
 {
     u_char           *path;
+    ngx_str_t         content;
     policy_str_t      file, text;
     policy_error_t    err;
     policy_status_t   rc;
@@ -211,11 +211,15 @@ ngx_http_tenant_policies_file(ngx_conf_t *cf,
     file.len = name->len;
     name->data = path;
 
-    if (ngx_http_tenant_policies_read(cf, "tenant_policy_file", name, &text)
+    if (ngx_http_tenant_file_read(cf, "tenant_policy_file", name,
+                                  POLICY_MAX_TEXT, &content)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
+
+    text.data = (char *) content.data;
+    text.len = content.len;
 
     rc = policy_set_add(policies->set, file, text, &err);
 
@@ -223,7 +227,7 @@ ngx_http_tenant_policies_file(ngx_conf_t *cf,
         rc = policy_validate(&validation->v, file, text, &err);
     }
 
-    ngx_free((void *) text.data);
+    ngx_free(content.data);
 
     if (rc == POLICY_OK) {
         return NGX_OK;
@@ -243,76 +247,13 @@ ngx_http_tenant_policies_file(ngx_conf_t *cf,
 }
 
 
-static ngx_int_t
-ngx_http_tenant_policies_read(ngx_conf_t *cf, const char *directive,
-    ngx_str_t *name, policy_str_t *text)
-{
-    off_t             size;
-    u_char           *buf;
-    ngx_file_t        file;
-    ngx_file_info_t   fi;
-
-    ngx_memzero(&file, sizeof(ngx_file_t));
-
-    file.name = *name;
-    file.log = cf->log;
-
-    file.fd = ngx_open_file(name->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    if (file.fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "%s: cannot open \"%V\"", directive, name);
-        return NGX_ERROR;
-    }
-
-    if (ngx_fd_info(file.fd, &fi) == NGX_FILE_ERROR || !ngx_is_file(&fi)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "%s: \"%V\" is not a file", directive, name);
-        goto failed;
-    }
-
-    size = ngx_file_size(&fi);
-
-    if (size > (off_t) POLICY_MAX_TEXT) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "%s: \"%V\" is larger than %ud bytes",
-                           directive, name, POLICY_MAX_TEXT);
-        goto failed;
-    }
-
-    buf = ngx_alloc(size ? size : 1, cf->log);
-    if (buf == NULL) {
-        goto failed;
-    }
-
-    if (ngx_read_file(&file, buf, size, 0) != size) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "%s: cannot read \"%V\"", directive, name);
-        ngx_free(buf);
-        goto failed;
-    }
-
-    (void) ngx_close_file(file.fd);
-
-    text->data = (char *) buf;
-    text->len = size;
-
-    return NGX_OK;
-
-failed:
-
-    (void) ngx_close_file(file.fd);
-
-    return NGX_ERROR;
-}
-
-
 /* The path is full, or empty: no schema. */
 
 static ngx_int_t
 ngx_http_tenant_schema_open(ngx_conf_t *cf, ngx_str_t *path,
     policy_set_options_t *options, ngx_http_tenant_validation_t *validation)
 {
+    ngx_str_t          content;
     policy_str_t       file, text;
     policy_error_t     err;
     policy_status_t    rc;
@@ -324,11 +265,15 @@ ngx_http_tenant_schema_open(ngx_conf_t *cf, ngx_str_t *path,
         return NGX_OK;
     }
 
-    if (ngx_http_tenant_policies_read(cf, "tenant_policy_schema", path, &text)
+    if (ngx_http_tenant_file_read(cf, "tenant_policy_schema", path,
+                                  POLICY_MAX_TEXT, &content)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
+
+    text.data = (char *) content.data;
+    text.len = content.len;
 
     file.data = (char *) path->data;
     file.len = path->len;
@@ -336,7 +281,7 @@ ngx_http_tenant_schema_open(ngx_conf_t *cf, ngx_str_t *path,
     rc = policy_schema_create(&ngx_http_tenant_policy_memory, file, text,
                               POLICY_SCHEMA_AUTO, &schema, &err);
 
-    ngx_free((void *) text.data);
+    ngx_free(content.data);
 
     if (rc != POLICY_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

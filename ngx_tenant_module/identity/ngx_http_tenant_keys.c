@@ -4,6 +4,7 @@
  */
 
 #include "ngx_http_tenant_keyset.h"
+#include "../ngx_http_tenant_file.h"
 
 
 typedef struct {
@@ -14,8 +15,6 @@ typedef struct {
 
 static ngx_int_t ngx_http_tenant_keys_parse(ngx_conf_t *cf,
     ngx_http_tenant_keyset_t *keyset);
-static ngx_int_t ngx_http_tenant_keys_read(ngx_conf_t *cf,
-    ngx_http_tenant_issuer_t *issuer, ngx_str_t *text);
 static void ngx_http_tenant_keys_skipped(void *data, size_t index,
     tenant_str_t kid, const char *reason);
 static void ngx_http_tenant_keys_cleanup(void *data);
@@ -70,6 +69,7 @@ ngx_http_tenant_keyset_create(ngx_conf_t *cf,
 static ngx_int_t
 ngx_http_tenant_keys_parse(ngx_conf_t *cf, ngx_http_tenant_keyset_t *keyset)
 {
+    char                         what[512];
     const char                  *where;
     ngx_str_t                    text;
     tenant_jwks_t               *jwks;
@@ -81,10 +81,17 @@ ngx_http_tenant_keys_parse(ngx_conf_t *cf, ngx_http_tenant_keyset_t *keyset)
     issuer = keyset->issuer;
     text = issuer->jwks;
 
-    if (issuer->jwks_file.len
-        && ngx_http_tenant_keys_read(cf, issuer, &text) != NGX_OK)
-    {
-        return NGX_ERROR;
+    if (issuer->jwks_file.len) {
+        *ngx_snprintf((u_char *) what, sizeof(what) - 1,
+                      "key set of issuer \"%V\"", &issuer->sn.str) = '\0';
+
+        if (ngx_http_tenant_file_read(cf, what, &issuer->jwks_file,
+                                      tenant_json_jwks_limits.max_bytes,
+                                      &text)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     ctx.cf = cf;
@@ -92,6 +99,10 @@ ngx_http_tenant_keys_parse(ngx_conf_t *cf, ngx_http_tenant_keyset_t *keyset)
 
     rc = tenant_jwks_parse((char *) text.data, text.len,
                            ngx_http_tenant_keys_skipped, &ctx, &jwks, &err);
+
+    if (issuer->jwks_file.len) {
+        ngx_free(text.data);
+    }
 
     where = issuer->jwks_file.len ? (char *) issuer->jwks_file.data : "jwks";
 
@@ -120,75 +131,6 @@ ngx_http_tenant_keys_parse(ngx_conf_t *cf, ngx_http_tenant_keyset_t *keyset)
     }
 
     return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_tenant_keys_read(ngx_conf_t *cf, ngx_http_tenant_issuer_t *issuer,
-    ngx_str_t *text)
-{
-    off_t             size;
-    ssize_t           n;
-    ngx_int_t         rc;
-    ngx_file_t        file;
-    ngx_file_info_t   fi;
-
-    ngx_memzero(&file, sizeof(ngx_file_t));
-
-    file.name = issuer->jwks_file;
-    file.log = cf->log;
-
-    file.fd = ngx_open_file(file.name.data, NGX_FILE_RDONLY, NGX_FILE_OPEN,
-                            0);
-
-    if (file.fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "key set of issuer \"%V\": cannot open \"%V\"",
-                           &issuer->sn.str, &file.name);
-        return NGX_ERROR;
-    }
-
-    rc = NGX_ERROR;
-
-    if (ngx_fd_info(file.fd, &fi) == NGX_FILE_ERROR || !ngx_is_file(&fi)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "key set of issuer \"%V\": \"%V\" is not a file",
-                           &issuer->sn.str, &file.name);
-        goto done;
-    }
-
-    size = ngx_file_size(&fi);
-
-    if (size > (off_t) tenant_json_jwks_limits.max_bytes) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "key set of issuer \"%V\": \"%V\" is larger than "
-                           "%uz bytes", &issuer->sn.str, &file.name,
-                           tenant_json_jwks_limits.max_bytes);
-        goto done;
-    }
-
-    text->data = ngx_palloc(cf->temp_pool, size ? size : 1);
-    if (text->data == NULL) {
-        goto done;
-    }
-
-    n = ngx_read_file(&file, text->data, size, 0);
-
-    if (n != size) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "key set of issuer \"%V\": cannot read \"%V\"",
-                           &issuer->sn.str, &file.name);
-        goto done;
-    }
-
-    text->len = size;
-    rc = NGX_OK;
-
-done:
-
-    (void) ngx_close_file(file.fd);
-
-    return rc;
 }
 
 

@@ -8,6 +8,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_tenant_registry.h"
+#include "../ngx_http_tenant_file.h"
 #include "../identity/tenant_json.h"
 
 
@@ -43,8 +44,6 @@ typedef ngx_int_t (*ngx_http_tenant_document_pt)(
 
 static json_t *ngx_http_tenant_document_parse(ngx_conf_t *cf,
     ngx_str_t *path);
-static ngx_int_t ngx_http_tenant_document_load(ngx_conf_t *cf,
-    ngx_str_t *path, ngx_str_t *text);
 static ngx_int_t ngx_http_tenant_document_each(
     ngx_http_tenant_document_t *doc, const ngx_http_tenant_json_t *root,
     const char *name, ngx_http_tenant_document_pt read);
@@ -166,7 +165,10 @@ ngx_http_tenant_document_parse(ngx_conf_t *cf, ngx_str_t *path)
     ngx_uint_t            line, column;
     tenant_json_error_t   err;
 
-    if (ngx_http_tenant_document_load(cf, path, &text) != NGX_OK) {
+    if (ngx_http_tenant_file_read(cf, "tenant_registry", path,
+                                  NGX_HTTP_TENANT_DOCUMENT_SIZE, &text)
+        != NGX_OK)
+    {
         return NULL;
     }
 
@@ -196,77 +198,6 @@ ngx_http_tenant_document_parse(ngx_conf_t *cf, ngx_str_t *path)
     ngx_free(text.data);
 
     return root;
-}
-
-
-/* The text is the caller's to ngx_free(). */
-
-static ngx_int_t
-ngx_http_tenant_document_load(ngx_conf_t *cf, ngx_str_t *path,
-    ngx_str_t *text)
-{
-    off_t             size;
-    ssize_t           n;
-    ngx_file_t        file;
-    ngx_file_info_t   fi;
-
-    ngx_memzero(&file, sizeof(ngx_file_t));
-
-    text->data = NULL;
-    file.name = *path;
-    file.log = cf->log;
-
-    file.fd = ngx_open_file(path->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    if (file.fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "tenant_registry: cannot open \"%V\"", path);
-        return NGX_ERROR;
-    }
-
-    if (ngx_fd_info(file.fd, &fi) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "tenant_registry: cannot stat \"%V\"", path);
-        goto failed;
-    }
-
-    size = ngx_file_size(&fi);
-
-    if (!ngx_is_file(&fi) || size > NGX_HTTP_TENANT_DOCUMENT_SIZE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "tenant_registry: \"%V\" is %s", path,
-                           ngx_is_file(&fi) ? "larger than 64m"
-                                            : "not a file");
-        goto failed;
-    }
-
-    text->data = ngx_alloc(size ? size : 1, cf->log);
-    if (text->data == NULL) {
-        goto failed;
-    }
-
-    n = ngx_read_file(&file, text->data, size, 0);
-
-    if (n != size) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, n == NGX_ERROR ? ngx_errno : 0,
-                           "tenant_registry: cannot read \"%V\"", path);
-        goto failed;
-    }
-
-    text->len = size;
-    (void) ngx_close_file(file.fd);
-
-    return NGX_OK;
-
-failed:
-
-    if (text->data) {
-        ngx_free(text->data);
-    }
-
-    (void) ngx_close_file(file.fd);
-
-    return NGX_ERROR;
 }
 
 
