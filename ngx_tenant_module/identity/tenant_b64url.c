@@ -26,7 +26,7 @@ static const uint8_t  tenant_b64url_value[256] = {
 
 #undef XX
 
-static const char  tenant_b64url_digit[64] =
+static const char  tenant_b64url_digit[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 
