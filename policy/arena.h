@@ -8,6 +8,12 @@
 #include "policy.h"
 
 
+/*
+ * What the engine's own headers declare is not for other objects: in a
+ * shared one, nginx's module say, calls between its files then go straight.
+ */
+#pragma GCC visibility push(hidden)
+
 typedef struct policy_chunk_s  policy_chunk_t;
 
 struct policy_chunk_s {
@@ -144,5 +150,7 @@ size_t policy_utf8_encode(uint32_t c, char *out);
 /* Length of the longest valid prefix. */
 size_t policy_utf8_valid(policy_str_t s);
 
+
+#pragma GCC visibility pop
 
 #endif /* POLICY_ARENA_H */

@@ -32,15 +32,8 @@ in_scope(const policy_actor_t *actor, const policy_scope_t *scope)
         break;
     }
 
-    if (actor->uid->type_hash != scope->type->hash
-        || actor->uid->type_len != scope->type->len
-        || memcmp(actor->uid->type, scope->type->name, scope->type->len)
-           != 0)
-    {
-        return 0;
-    }
-
-    return scope->op == SCOPE_IS || policy_actor_in(actor, scope->uid);
+    return policy_uid_is(actor->uid, scope->type)
+           && (scope->op == SCOPE_IS || policy_actor_in(actor, scope->uid));
 }
 
 

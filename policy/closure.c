@@ -248,6 +248,7 @@ add_entity(policy_store_t *store, policy_entry_t *entry, uint32_t at)
     e->tags = entry->tags_value.u.p;
     e->ntags = entry->tags_value.len;
 
+    store->types |= policy_type_bit(&e->uid);
     store->sources[store->n++] = entry;
     store->table[at] = store->n;
 }

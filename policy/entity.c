@@ -620,31 +620,6 @@ policy_store_finish(policy_store_t *store, policy_error_t *error)
 
 
 const policy_entity_t *
-policy_store_find(const policy_store_t *store, const policy_uid_t *uid)
-{
-    uint32_t          at, i;
-    policy_entity_t  *e;
-
-    if (store->n == 0) {
-        return NULL;
-    }
-
-    for (at = (uint32_t) uid->hash & store->mask;
-         (i = store->table[at]) != 0;
-         at = (at + 1) & store->mask)
-    {
-        e = &store->entities[i - 1];
-
-        if (policy_uid_same(&e->uid, uid)) {
-            return e;
-        }
-    }
-
-    return NULL;
-}
-
-
-const policy_entity_t *
 policy_store_at(const policy_store_t *store, size_t n)
 {
     return n < store->n ? &store->entities[n] : NULL;

@@ -7,6 +7,8 @@
 
 #include "value.h"
 
+#pragma GCC visibility push(hidden)
+
 
 /* Sum over a store of ancestors looked at while closures are computed. */
 #define POLICY_MAX_CLOSURE  16000000u
@@ -28,9 +30,6 @@ typedef struct {
     const policy_uid_t      **open;         /*   which other stores may know */
 } policy_entity_t;
 
-
-const policy_entity_t *policy_store_find(const policy_store_t *store,
-    const policy_uid_t *uid);
 
 /* The n-th entity, from 0, in order of addition. */
 const policy_entity_t *policy_store_at(const policy_store_t *store,
@@ -77,6 +76,7 @@ struct policy_store_s {
     size_t             nentries;
     policy_entity_t   *entities;
     policy_entry_t   **sources;     /* of entities; until finished */
+    uint64_t           types;       /* policy_type_bit() of the entities */
     uint32_t           n;
     uint32_t           mask;
     uint32_t          *table;       /* index + 1, 0: free */
@@ -84,11 +84,50 @@ struct policy_store_s {
     int                finished;
 };
 
+/*
+ * One bit of a type: a store that lacks it has no entity of the type.  That
+ * is how most stores are done with actions.
+ */
+static inline uint64_t
+policy_type_bit(const policy_uid_t *uid)
+{
+    return UINT64_C(1) << (uid->type_hash >> 58);
+}
+
+
+/* NULL: not in the store. */
+static inline const policy_entity_t *
+policy_store_find(const policy_store_t *store, const policy_uid_t *uid)
+{
+    uint32_t          at, i;
+    policy_entity_t  *e;
+
+    if ((store->types & policy_type_bit(uid)) == 0) {
+        return NULL;
+    }
+
+    for (at = (uint32_t) uid->hash & store->mask;
+         (i = store->table[at]) != 0;
+         at = (at + 1) & store->mask)
+    {
+        e = &store->entities[i - 1];
+
+        if (policy_uid_same(&e->uid, uid)) {
+            return e;
+        }
+    }
+
+    return NULL;
+}
+
+
 policy_status_t policy_store_close(policy_store_t *store,
     policy_error_t *error);
 
 policy_status_t policy_entry_fail(const policy_entry_t *entry,
     policy_error_t *error, policy_status_t status, const char *format);
 
+
+#pragma GCC visibility pop
 
 #endif /* POLICY_ENTITY_H */

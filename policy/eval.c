@@ -9,13 +9,6 @@
 #define MASK_OBJECT   (MASK(POLICY_RECORD) | MASK(POLICY_ENTITY))
 
 
-static inline const policy_node_t *
-kid(const policy_node_t *node, uint32_t distance)
-{
-    return node - distance;
-}
-
-
 int
 policy_eval_fail(policy_eval_t *e, const policy_node_t *node,
     policy_error_kind_t kind)
@@ -118,28 +111,82 @@ variable(const policy_eval_t *e, unsigned x)
 }
 
 
-static int
-eval_path(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
+static const policy_value_t *
+fail_variable(policy_eval_t *e, const policy_node_t *node)
+{
+    policy_value_t  v;
+
+    v = variable(e, node->x);
+    fail_attr(e, node, &v, node->u.k.p);
+
+    return NULL;
+}
+
+
+/* The rest of a path, from the object its first step led to. */
+static const policy_value_t *
+walk(policy_eval_t *e, const policy_node_t *node,
+    const policy_value_t *object)
 {
     uint32_t               i;
-    policy_value_t         v;
     const policy_step_t   *s;
     const policy_value_t  *found;
 
     s = node->u.k.p;
-    v = variable(e, node->x);
 
-    for (i = 0; i < node->u.k.a; i++) {
-        if (step(e, &v, &s[i].name, &found) != 1) {
-            return fail_attr(e, node, &v, &s[i]);
+    for (i = 1; i < node->u.k.a; i++) {
+        if (step(e, object, &s[i].name, &found) != 1) {
+            fail_attr(e, node, object, &s[i]);
+            return NULL;
         }
 
-        v = *found;
+        object = found;
     }
 
-    *value = v;
+    return object;
+}
 
-    return 0;
+
+/* NULL: failed.  The value belongs to the request or to a store. */
+static inline const policy_value_t *
+follow(policy_eval_t *e, const policy_node_t *node)
+{
+    const policy_step_t    *s;
+    const policy_value_t   *found;
+    const policy_entity_t  *entity;
+
+    s = node->u.k.p;
+
+    if (node->x == POLICY_CONTEXT) {
+        found = policy_field_find(e->context.u.p, e->context.len, &s->name);
+
+    } else {
+        entity = e->actors[node->x].entity;
+        found = entity == NULL ? NULL
+                : policy_field_find(entity->attrs, entity->nattrs, &s->name);
+    }
+
+    if (found == NULL) {
+        return fail_variable(e, node);
+    }
+
+    return node->u.k.a == 1 ? found : walk(e, node, found);
+}
+
+
+/* A value where it stands, else made in *store; NULL: failed. */
+static inline const policy_value_t *
+operand(policy_eval_t *e, const policy_node_t *node, policy_value_t *store)
+{
+    if (node->op == NODE_CONST) {
+        return &node->u.value;
+    }
+
+    if (node->op == NODE_PATH) {
+        return follow(e, node);
+    }
+
+    return policy_eval(e, node, store) == 0 ? store : NULL;
 }
 
 
@@ -152,7 +199,7 @@ eval_attr(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
 
     s = node->u.k.p;
 
-    if (policy_eval(e, kid(node, node->u.k.a), &v) != 0) {
+    if (policy_eval(e, policy_kid(node, node->u.k.a), &v) != 0) {
         return -1;
     }
 
@@ -173,126 +220,13 @@ eval_if(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
     const uint32_t  *kids;
 
     kids = node->u.k.p;
-    rc = policy_eval_bool(e, kid(node, kids[0]));
+    rc = policy_eval_bool(e, policy_kid(node, kids[0]));
 
-    return rc < 0 ? -1 : policy_eval(e, kid(node, kids[rc ? 1 : 2]), value);
-}
-
-
-static int
-fail_overflow(policy_eval_t *e, const policy_node_t *node, const char *op)
-{
-    policy_eval_fail(e, node, POLICY_ERROR_OVERFLOW);
-    e->error.name.data = op;
-    e->error.name.len = 1;
-
-    return -1;
-}
-
-
-static int
-eval_sum(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
-{
-    int              minus, overflow;
-    int64_t          n;
-    uint32_t         i;
-    policy_value_t   sum, v;
-    const uint32_t  *kids;
-
-    kids = node->u.k.p;
-
-    if (policy_eval(e, kid(node, kids[0]), &sum) != 0) {
+    if (rc < 0) {
         return -1;
     }
 
-    for (i = 1; i < node->u.k.a; i++) {
-        minus = (kids[i] & POLICY_MINUS) != 0;
-
-        if (policy_eval(e, kid(node, kids[i] & ~POLICY_MINUS), &v) != 0) {
-            return -1;
-        }
-
-        if (sum.kind != POLICY_LONG || v.kind != POLICY_LONG) {
-            return policy_eval_fail_type(e, node, MASK(POLICY_LONG),
-                                         sum.kind != POLICY_LONG
-                                         ? sum.kind : v.kind);
-        }
-
-        overflow = minus ? __builtin_sub_overflow(sum.u.i, v.u.i, &n)
-                         : __builtin_add_overflow(sum.u.i, v.u.i, &n);
-
-        if (overflow) {
-            return fail_overflow(e, node, minus ? "-" : "+");
-        }
-
-        sum.u.i = n;
-    }
-
-    *value = sum;
-
-    return 0;
-}
-
-
-static int
-eval_product(policy_eval_t *e, const policy_node_t *node,
-    policy_value_t *value)
-{
-    int64_t          n;
-    uint32_t         i;
-    policy_value_t   product, v;
-    const uint32_t  *kids;
-
-    kids = node->u.k.p;
-
-    if (policy_eval(e, kid(node, kids[0]), &product) != 0) {
-        return -1;
-    }
-
-    for (i = 1; i < node->u.k.a; i++) {
-        if (policy_eval(e, kid(node, kids[i]), &v) != 0) {
-            return -1;
-        }
-
-        if (product.kind != POLICY_LONG || v.kind != POLICY_LONG) {
-            return policy_eval_fail_type(e, node, MASK(POLICY_LONG),
-                                         product.kind != POLICY_LONG
-                                         ? product.kind : v.kind);
-        }
-
-        if (__builtin_mul_overflow(product.u.i, v.u.i, &n)) {
-            return fail_overflow(e, node, "*");
-        }
-
-        product.u.i = n;
-    }
-
-    *value = product;
-
-    return 0;
-}
-
-
-static int
-eval_neg(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
-{
-    policy_value_t  v;
-
-    if (policy_eval(e, kid(node, node->u.k.a), &v) != 0) {
-        return -1;
-    }
-
-    if (v.kind != POLICY_LONG) {
-        return policy_eval_fail_type(e, node, MASK(POLICY_LONG), v.kind);
-    }
-
-    if (v.u.i == INT64_MIN) {
-        return fail_overflow(e, node, "-");
-    }
-
-    *value = policy_long(-v.u.i);
-
-    return 0;
+    return policy_eval(e, policy_kid(node, kids[rc ? 1 : 2]), value);
 }
 
 
@@ -313,7 +247,7 @@ eval_list(policy_eval_t *e, const policy_node_t *node)
     }
 
     for (i = 0; i < node->u.k.a; i++) {
-        if (policy_eval(e, kid(node, kids[i]), &list[i]) != 0) {
+        if (policy_eval(e, policy_kid(node, kids[i]), &list[i]) != 0) {
             return NULL;
         }
     }
@@ -361,7 +295,7 @@ eval_record(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
         f = &fields[shape->slots[i]];
         f->name = shape->names[shape->slots[i]];
 
-        if (policy_eval(e, kid(node, shape->kids[i]), &f->value) != 0) {
+        if (policy_eval(e, policy_kid(node, shape->kids[i]), &f->value) != 0) {
             return -1;
         }
 
@@ -381,26 +315,54 @@ eval_record(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
 
 
 static int
-eval_call(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
+fail_call(policy_eval_t *e, const policy_node_t *node, policy_status_t rc)
 {
-    policy_value_t   *args;
-    policy_status_t   rc;
-
-    args = eval_list(e, node);
-    if (args == NULL) {
-        return -1;
-    }
-
-    policy_eval_fail(e, node, POLICY_ERROR_EXTENSION);
-
-    rc = policy_ext_call(node->x, args, node->u.k.a, e->arena, value,
-                         &e->error);
-
     if (rc == POLICY_LIMIT || rc == POLICY_NO_MEMORY) {
         return policy_eval_limit(e, LIMIT_SCRATCH);
     }
 
-    return rc == POLICY_OK ? 0 : -1;
+    e->error.line = node->line;
+    e->error.column = node->column;
+
+    return -1;
+}
+
+
+/* No function has more than two arguments, a wrong call may. */
+static int
+eval_call(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
+{
+    uint32_t               i, n;
+    policy_value_t         pair[2], *args;
+    policy_status_t        rc;
+    const uint32_t        *kids;
+    const policy_value_t  *arg;
+
+    n = node->u.k.a;
+
+    if (n > 2) {
+        args = eval_list(e, node);
+        if (args == NULL) {
+            return -1;
+        }
+
+    } else {
+        args = pair;
+        kids = node->u.k.p;
+
+        for (i = 0; i < n; i++) {
+            arg = operand(e, policy_kid(node, kids[i]), &pair[i]);
+            if (arg == NULL) {
+                return -1;
+            }
+
+            pair[i] = *arg;
+        }
+    }
+
+    rc = policy_ext_call(node->x, args, n, e->arena, value, &e->error);
+
+    return rc == POLICY_OK ? 0 : fail_call(e, node, rc);
 }
 
 
@@ -413,8 +375,8 @@ eval_tag(policy_eval_t *e, const policy_node_t *node, policy_value_t *object,
     policy_value_t          key;
     const policy_entity_t  *entity;
 
-    if (policy_eval(e, kid(node, node->u.k.a), object) != 0
-        || policy_eval(e, kid(node, node->u.k.b), &key) != 0)
+    if (policy_eval(e, policy_kid(node, node->u.k.a), object) != 0
+        || policy_eval(e, policy_kid(node, node->u.k.b), &key) != 0)
     {
         return -1;
     }
@@ -477,7 +439,7 @@ eval_and(policy_eval_t *e, const policy_node_t *node, int stop)
     kids = node->u.k.p;
 
     for (i = 0; i < node->u.k.a; i++) {
-        rc = policy_eval_bool(e, kid(node, kids[i]));
+        rc = policy_eval_bool(e, policy_kid(node, kids[i]));
 
         if (rc < 0 || rc == stop) {
             return rc;
@@ -491,22 +453,23 @@ eval_and(policy_eval_t *e, const policy_node_t *node, int stop)
 static int
 eval_eq(policy_eval_t *e, const policy_node_t *node, const policy_value_t *b)
 {
-    int             equal;
-    policy_value_t  v, w;
+    int                    equal;
+    policy_value_t         v, w;
+    const policy_value_t  *a;
 
-    if (policy_eval(e, kid(node, node->u.k.a), &v) != 0) {
+    a = operand(e, policy_kid(node, node->u.k.a), &v);
+    if (a == NULL) {
         return -1;
     }
 
     if (b == NULL) {
-        if (policy_eval(e, kid(node, node->u.k.b), &w) != 0) {
+        b = operand(e, policy_kid(node, node->u.k.b), &w);
+        if (b == NULL) {
             return -1;
         }
-
-        b = &w;
     }
 
-    equal = policy_value_equal(&v, b, &e->work);
+    equal = policy_value_equal(a, b, &e->work);
 
     if (e->work < 0) {
         return policy_eval_limit(e, LIMIT_WORK);
@@ -519,25 +482,26 @@ eval_eq(policy_eval_t *e, const policy_node_t *node, const policy_value_t *b)
 static int
 eval_less(policy_eval_t *e, const policy_node_t *node)
 {
-    int64_t         x, y;
-    policy_value_t  a, b;
+    int64_t                x, y;
+    policy_value_t         v, w;
+    const policy_value_t  *a, *b;
 
-    if (policy_eval(e, kid(node, node->u.k.a), &a) != 0
-        || policy_eval(e, kid(node, node->u.k.b), &b) != 0)
+    if ((a = operand(e, policy_kid(node, node->u.k.a), &v)) == NULL
+        || (b = operand(e, policy_kid(node, node->u.k.b), &w)) == NULL)
     {
         return -1;
     }
 
-    if ((MASK(a.kind) & MASK_ORDERED) == 0) {
-        return policy_eval_fail_type(e, node, MASK_ORDERED, a.kind);
+    if ((MASK(a->kind) & MASK_ORDERED) == 0) {
+        return policy_eval_fail_type(e, node, MASK_ORDERED, a->kind);
     }
 
-    if (a.kind != b.kind) {
-        return policy_eval_fail_type(e, node, MASK(a.kind), b.kind);
+    if (a->kind != b->kind) {
+        return policy_eval_fail_type(e, node, MASK(a->kind), b->kind);
     }
 
-    x = a.u.i;
-    y = b.u.i;
+    x = a->u.i;
+    y = b->u.i;
 
     switch (node->x) {
 
@@ -559,15 +523,16 @@ eval_less(policy_eval_t *e, const policy_node_t *node)
 static int
 eval_in(policy_eval_t *e, const policy_node_t *node)
 {
-    policy_value_t  x, y;
+    policy_value_t         v, w;
+    const policy_value_t  *x, *y;
 
-    if (policy_eval(e, kid(node, node->u.k.a), &x) != 0
-        || policy_eval(e, kid(node, node->u.k.b), &y) != 0)
+    if ((x = operand(e, policy_kid(node, node->u.k.a), &v)) == NULL
+        || (y = operand(e, policy_kid(node, node->u.k.b), &w)) == NULL)
     {
         return -1;
     }
 
-    return policy_eval_in(e, node, &x, &y);
+    return policy_eval_in(e, node, x, y);
 }
 
 
@@ -576,7 +541,7 @@ eval_in_uid(policy_eval_t *e, const policy_node_t *node)
 {
     policy_value_t  x;
 
-    if (policy_eval(e, kid(node, node->u.k.a), &x) != 0) {
+    if (policy_eval(e, policy_kid(node, node->u.k.a), &x) != 0) {
         return -1;
     }
 
@@ -595,26 +560,27 @@ eval_has(policy_eval_t *e, const policy_node_t *node)
     uint32_t               i;
     policy_value_t         v;
     const policy_step_t   *s;
-    const policy_value_t  *found;
+    const policy_value_t  *object, *found;
 
-    if (policy_eval(e, kid(node, node->u.k.a), &v) != 0) {
+    object = operand(e, policy_kid(node, node->u.k.a), &v);
+    if (object == NULL) {
         return -1;
     }
 
     s = node->u.k.p;
 
     for (i = 0; i < node->u.k.b; i++) {
-        rc = step(e, &v, &s[i].name, &found);
+        rc = step(e, object, &s[i].name, &found);
 
         if (rc < 0) {
-            return fail_attr(e, node, &v, &s[i]);
+            return fail_attr(e, node, object, &s[i]);
         }
 
         if (rc == 0) {
             return 0;
         }
 
-        v = *found;
+        object = found;
     }
 
     return 1;
@@ -627,7 +593,7 @@ eval_like(policy_eval_t *e, const policy_node_t *node)
     int             rc;
     policy_value_t  v;
 
-    if (policy_eval(e, kid(node, node->u.k.a), &v) != 0) {
+    if (policy_eval(e, policy_kid(node, node->u.k.a), &v) != 0) {
         return -1;
     }
 
@@ -649,7 +615,7 @@ eval_is(policy_eval_t *e, const policy_node_t *node)
     const policy_uid_t    *uid;
     const policy_type_t   *type;
 
-    if (policy_eval(e, kid(node, node->u.k.a), &x) != 0) {
+    if (policy_eval(e, policy_kid(node, node->u.k.a), &x) != 0) {
         return -1;
     }
 
@@ -660,9 +626,7 @@ eval_is(policy_eval_t *e, const policy_node_t *node)
     uid = x.u.p;
     type = node->u.k.p;
 
-    if (uid->type_hash != type->hash || uid->type_len != type->len
-        || memcmp(uid->type, type->name, type->len) != 0)
-    {
+    if (!policy_uid_is(uid, type)) {
         return 0;
     }
 
@@ -670,7 +634,7 @@ eval_is(policy_eval_t *e, const policy_node_t *node)
         return 1;
     }
 
-    if (policy_eval(e, kid(node, node->u.k.b), &y) != 0) {
+    if (policy_eval(e, policy_kid(node, node->u.k.b), &y) != 0) {
         return -1;
     }
 
@@ -681,26 +645,27 @@ eval_is(policy_eval_t *e, const policy_node_t *node)
 static int
 eval_contains(policy_eval_t *e, const policy_node_t *node)
 {
-    int             rc;
-    policy_value_t  a, b;
+    int                    rc;
+    policy_value_t         v, w;
+    const policy_value_t  *a, *b;
 
-    if (policy_eval(e, kid(node, node->u.k.a), &a) != 0
-        || policy_eval(e, kid(node, node->u.k.b), &b) != 0)
+    if ((a = operand(e, policy_kid(node, node->u.k.a), &v)) == NULL
+        || (b = operand(e, policy_kid(node, node->u.k.b), &w)) == NULL)
     {
         return -1;
     }
 
-    if (a.kind != POLICY_SET) {
-        return policy_eval_fail_type(e, node, MASK(POLICY_SET), a.kind);
+    if (a->kind != POLICY_SET) {
+        return policy_eval_fail_type(e, node, MASK(POLICY_SET), a->kind);
     }
 
-    if (node->op != NODE_CONTAINS && b.kind != POLICY_SET) {
-        return policy_eval_fail_type(e, node, MASK(POLICY_SET), b.kind);
+    if (node->op != NODE_CONTAINS && b->kind != POLICY_SET) {
+        return policy_eval_fail_type(e, node, MASK(POLICY_SET), b->kind);
     }
 
-    rc = node->op == NODE_CONTAINS ? policy_set_has(&a, &b, &e->work)
-       : node->op == NODE_CONTAINS_ALL ? policy_set_has_all(&a, &b, &e->work)
-       : policy_set_has_any(&a, &b, &e->work);
+    rc = node->op == NODE_CONTAINS ? policy_set_has(a, b, &e->work)
+       : node->op == NODE_CONTAINS_ALL ? policy_set_has_all(a, b, &e->work)
+       : policy_set_has_any(a, b, &e->work);
 
     return e->work < 0 ? policy_eval_limit(e, LIMIT_WORK) : rc;
 }
@@ -711,7 +676,7 @@ eval_is_empty(policy_eval_t *e, const policy_node_t *node)
 {
     policy_value_t  v;
 
-    if (policy_eval(e, kid(node, node->u.k.a), &v) != 0) {
+    if (policy_eval(e, policy_kid(node, node->u.k.a), &v) != 0) {
         return -1;
     }
 
@@ -738,7 +703,7 @@ eval_not(policy_eval_t *e, const policy_node_t *node)
 {
     int  rc;
 
-    rc = policy_eval_bool(e, kid(node, node->u.k.a));
+    rc = policy_eval_bool(e, policy_kid(node, node->u.k.a));
 
     return rc < 0 ? -1 : !rc;
 }
@@ -797,7 +762,8 @@ eval_test(policy_eval_t *e, const policy_node_t *node)
 int
 policy_eval(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
 {
-    int  rc;
+    int                    rc;
+    const policy_value_t  *found;
 
     switch (node->op) {
 
@@ -810,7 +776,13 @@ policy_eval(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
         return 0;
 
     case NODE_PATH:
-        return eval_path(e, node, value);
+        found = follow(e, node);
+        if (found == NULL) {
+            return -1;
+        }
+
+        *value = *found;
+        return 0;
 
     case NODE_ATTR:
         return eval_attr(e, node, value);
@@ -819,13 +791,13 @@ policy_eval(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
         return eval_if(e, node, value);
 
     case NODE_SUM:
-        return eval_sum(e, node, value);
+        return policy_eval_sum(e, node, value);
 
     case NODE_PRODUCT:
-        return eval_product(e, node, value);
+        return policy_eval_product(e, node, value);
 
     case NODE_NEG:
-        return eval_neg(e, node, value);
+        return policy_eval_neg(e, node, value);
 
     case NODE_SET:
         return eval_set(e, node, value);
@@ -850,19 +822,22 @@ policy_eval(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
 int
 policy_eval_bool(policy_eval_t *e, const policy_node_t *node)
 {
-    policy_value_t  v;
+    policy_value_t         v;
+    const policy_value_t  *value;
 
     if (node->op >= NODE_AND) {
         return eval_test(e, node);
     }
 
-    if (policy_eval(e, node, &v) != 0) {
+    value = operand(e, node, &v);
+    if (value == NULL) {
         return -1;
     }
 
-    if (v.kind != POLICY_BOOL) {
-        return policy_eval_fail_type(e, node, MASK(POLICY_BOOL), v.kind);
+    if (value->kind != POLICY_BOOL) {
+        return policy_eval_fail_type(e, node, MASK(POLICY_BOOL),
+                                     value->kind);
     }
 
-    return v.u.i != 0;
+    return value->u.i != 0;
 }

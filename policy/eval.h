@@ -12,6 +12,8 @@
 #include "ast.h"
 #include "entity.h"
 
+#pragma GCC visibility push(hidden)
+
 
 /* Nodes from NODE_AND on yield a Bool. */
 typedef enum {
@@ -100,8 +102,23 @@ typedef struct {
 } policy_eval_t;
 
 
+static inline const policy_node_t *
+policy_kid(const policy_node_t *node, uint32_t distance)
+{
+    return node - distance;
+}
+
+
 /* 0, or -1 with error set, or -1 with limit set. */
 int policy_eval(policy_eval_t *e, const policy_node_t *node,
+    policy_value_t *value);
+
+/* arithmetic.c: the same for NODE_SUM, NODE_PRODUCT, NODE_NEG */
+int policy_eval_sum(policy_eval_t *e, const policy_node_t *node,
+    policy_value_t *value);
+int policy_eval_product(policy_eval_t *e, const policy_node_t *node,
+    policy_value_t *value);
+int policy_eval_neg(policy_eval_t *e, const policy_node_t *node,
     policy_value_t *value);
 
 /* 1, 0 or -1; another type than Bool is a type error. */
@@ -147,5 +164,7 @@ int policy_eval_in(policy_eval_t *e, const policy_node_t *node,
 /* POLICY_WILDCARD bytes match any run.  *work as in policy_value_cmp(). */
 int policy_like(policy_str_t s, policy_str_t pattern, int64_t *work);
 
+
+#pragma GCC visibility pop
 
 #endif /* POLICY_EVAL_H */

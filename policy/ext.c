@@ -90,6 +90,7 @@ policy_ext_get(uint8_t id)
 static policy_status_t
 refuse(policy_eval_error_t *error, uint8_t detail, policy_str_t name)
 {
+    memset(error, 0, sizeof(policy_eval_error_t));
     error->kind = POLICY_ERROR_EXTENSION;
     error->detail = detail;
     error->name = name;
@@ -306,6 +307,7 @@ policy_ext_call(uint8_t id, const policy_value_t *args, size_t n,
     ext = &ext_table[id];
 
     if (n != ext->nargs) {
+        memset(error, 0, sizeof(policy_eval_error_t));
         error->kind = POLICY_ERROR_ARITY;
         error->name = ext->name;
         error->got = (uint8_t) (n > 255 ? 255 : n);
@@ -315,6 +317,7 @@ policy_ext_call(uint8_t id, const policy_value_t *args, size_t n,
 
     for (i = 0; i < n; i++) {
         if (args[i].kind != ext->kinds[i]) {
+            memset(error, 0, sizeof(policy_eval_error_t));
             error->kind = POLICY_ERROR_TYPE;
             error->got = args[i].kind;
             error->want = (uint16_t) (1u << ext->kinds[i]);

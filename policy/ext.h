@@ -7,6 +7,8 @@
 
 #include "value.h"
 
+#pragma GCC visibility push(hidden)
+
 
 typedef struct {
     policy_str_t  name;
@@ -37,7 +39,8 @@ const policy_ext_t *policy_ext_get(uint8_t id);
 
 /*
  * Applies function id to evaluated arguments.  POLICY_OK; POLICY_INVALID
- * with kind, detail, got, want and name of *error set; POLICY_LIMIT or
+ * with kind, detail, got, want and name of *error set, the rest of it
+ * zeroed; *error is not touched otherwise.  POLICY_LIMIT or
  * POLICY_NO_MEMORY when the arena is full.
  */
 policy_status_t policy_ext_call(uint8_t id, const policy_value_t *args,
@@ -65,5 +68,7 @@ int policy_ip_in_range(const policy_value_t *ip, const policy_value_t *range);
 /* In Cedar's text form. */
 void policy_ip_print(policy_print_t *p, const policy_value_t *ip);
 
+
+#pragma GCC visibility pop
 
 #endif /* POLICY_EXT_H */

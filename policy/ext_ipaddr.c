@@ -235,6 +235,11 @@ policy_ip_in_range(const policy_value_t *ip, const policy_value_t *range)
         return 0;
     }
 
+    if (ip->flag == 4) {
+        return range->len == 0
+               || (ip->u.i ^ range->u.i) >> (32 - range->len) == 0;
+    }
+
     bytes_of(ip, a);
     bytes_of(range, b);
 

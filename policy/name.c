@@ -148,9 +148,17 @@ policy_uid_init(policy_uid_t *uid, policy_str_t type, policy_str_t id)
 int
 policy_uid_equal(const policy_uid_t *a, const policy_uid_t *b)
 {
-    return a->hash == b->hash
-           && policy_str_equal(policy_uid_type(a), policy_uid_type(b))
-           && policy_str_equal(policy_uid_id(a), policy_uid_id(b));
+    return policy_uid_same(a, b);
+}
+
+
+int
+policy_uid_alike(const policy_uid_t *a, const policy_uid_t *b)
+{
+    return a->type_len == b->type_len && a->id_len == b->id_len
+           && policy_bytes_same(a->id, b->id, a->id_len)
+           && (a->type == b->type
+               || policy_bytes_same(a->type, b->type, a->type_len));
 }
 
 

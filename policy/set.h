@@ -7,6 +7,8 @@
 
 #include "eval.h"
 
+#pragma GCC visibility push(hidden)
+
 
 /* Names, types and uids of a set, each kept once; while it is built. */
 
@@ -156,5 +158,7 @@ policy_status_t policy_index_build(policy_set_t *set);
 const policy_bucket_t *policy_index_find(const policy_index_t *index,
     uint64_t key);
 
+
+#pragma GCC visibility pop
 
 #endif /* POLICY_SET_H */

@@ -433,21 +433,11 @@ policy_fields_order(policy_field_t *fields, size_t n)
 
 
 const policy_value_t *
-policy_field_find(const policy_field_t *fields, size_t n,
+policy_field_search(const policy_field_t *fields, size_t n,
     const policy_name_t *name)
 {
     int     rc;
-    size_t  i, low, mid;
-
-    if (n <= 8) {
-        for (i = 0; i < n; i++) {
-            if (policy_name_same(&fields[i].name, name)) {
-                return &fields[i].value;
-            }
-        }
-
-        return NULL;
-    }
+    size_t  low, mid;
 
     low = 0;
 

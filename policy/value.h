@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#pragma GCC visibility push(hidden)
+
 
 /* ORDER KINDS: names in kind_names of value.c */
 enum {
@@ -66,10 +68,68 @@ void policy_uid_make(policy_uid_t *uid, policy_str_t type, policy_str_t id);
 policy_uid_t *policy_uid_copy(policy_arena_t *arena, const policy_uid_t *uid);
 
 
+static inline uint64_t
+policy_load64(const char *p)
+{
+    uint64_t  v;
+
+    memcpy(&v, p, 8);
+
+    return v;
+}
+
+
+static inline uint32_t
+policy_load32(const char *p)
+{
+    uint32_t  v;
+
+    memcpy(&v, p, 4);
+
+    return v;
+}
+
+
+/*
+ * Whether n bytes are the same.  Names mostly have 4 to 16: two loads that
+ * may overlap, where memcmp() takes a call through a table.
+ */
+static inline int
+policy_bytes_same(const char *a, const char *b, size_t n)
+{
+    if (n > 16) {
+        return memcmp(a, b, n) == 0;
+    }
+
+    if (n >= 8) {
+        return policy_load64(a) == policy_load64(b)
+               && policy_load64(a + n - 8) == policy_load64(b + n - 8);
+    }
+
+    if (n >= 4) {
+        return policy_load32(a) == policy_load32(b)
+               && policy_load32(a + n - 4) == policy_load32(b + n - 4);
+    }
+
+    while (n > 0) {
+        n--;
+
+        if (a[n] != b[n]) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* Equal but for the hash, which the caller has compared. */
+int policy_uid_alike(const policy_uid_t *a, const policy_uid_t *b);
+
 static inline int
 policy_uid_same(const policy_uid_t *a, const policy_uid_t *b)
 {
-    return a->hash == b->hash && (a == b || policy_uid_equal(a, b));
+    return a->hash == b->hash && (a == b || policy_uid_alike(a, b));
 }
 
 
@@ -77,7 +137,16 @@ static inline int
 policy_name_same(const policy_name_t *a, const policy_name_t *b)
 {
     return a->hash == b->hash && a->len == b->len
-           && (a->name == b->name || memcmp(a->name, b->name, a->len) == 0);
+           && (a->name == b->name
+               || policy_bytes_same(a->name, b->name, a->len));
+}
+
+
+static inline int
+policy_uid_is(const policy_uid_t *uid, const policy_type_t *type)
+{
+    return uid->type_hash == type->hash && uid->type_len == type->len
+           && policy_bytes_same(uid->type, type->name, type->len);
 }
 
 
@@ -133,9 +202,30 @@ int policy_set_has_any(const policy_value_t *a, const policy_value_t *b,
 /* Orders fields; returns the index of a duplicate, or n when there is none. */
 size_t policy_fields_order(policy_field_t *fields, size_t n);
 
-/* NULL: no such field. */
-const policy_value_t *policy_field_find(const policy_field_t *fields,
+/* By halving.  NULL: no such field. */
+const policy_value_t *policy_field_search(const policy_field_t *fields,
     size_t n, const policy_name_t *name);
+
+/* The same: few fields are faster looked at one by one. */
+static inline const policy_value_t *
+policy_field_find(const policy_field_t *fields, size_t n,
+    const policy_name_t *name)
+{
+    const policy_field_t  *f;
+
+    if (n > 8) {
+        return policy_field_search(fields, n, name);
+    }
+
+    for (f = fields; n > 0; f++, n--) {
+        if (policy_name_same(&f->name, name)) {
+            return &f->value;
+        }
+    }
+
+    return NULL;
+}
+
 
 /* The deep copy owns its strings, uids and addresses. */
 policy_status_t policy_value_copy(policy_arena_t *arena,
@@ -193,5 +283,7 @@ policy_status_t policy_record_make(policy_field_t *fields, size_t n,
 policy_status_t policy_record_begin_in(policy_arena_t *arena,
     policy_arena_t *links, policy_record_t **record);
 
+
+#pragma GCC visibility pop
 
 #endif /* POLICY_VALUE_H */
