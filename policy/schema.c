@@ -33,8 +33,8 @@ static policy_str_t
 qualify(policy_schema_t *schema, const schema_space_t *space,
     policy_str_t base)
 {
-    char          *p;
-    policy_str_t   name;
+    char         *p;
+    policy_str_t  name;
 
     if (space->name.len == 0) {
         return base;

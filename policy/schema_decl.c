@@ -10,11 +10,11 @@ static const policy_str_t  no_name = { "", 0 };
 static policy_status_t
 read_entity_refs(schema_text_t *r, schema_ref_t **refs)
 {
-    int               list;
-    uint32_t          at;
-    policy_str_t      path;
-    schema_ref_t    **last;
-    policy_status_t   rc;
+    int              list;
+    uint32_t         at;
+    policy_str_t     path;
+    schema_ref_t   **last;
+    policy_status_t  rc;
 
     *refs = NULL;
     last = refs;
@@ -104,8 +104,8 @@ read_action_ref(schema_text_t *r, schema_ref_t **ref)
 static policy_status_t
 read_action_refs(schema_text_t *r, schema_ref_t **refs)
 {
-    schema_ref_t    **last;
-    policy_status_t   rc;
+    schema_ref_t   **last;
+    policy_status_t  rc;
 
     *refs = NULL;
     last = refs;
@@ -137,10 +137,10 @@ read_action_refs(schema_text_t *r, schema_ref_t **refs)
 static policy_status_t
 read_choices(schema_text_t *r, schema_entity_t *entity)
 {
-    uint32_t          i;
-    policy_str_t      choice;
-    schema_ref_t     *refs, **last, *ref;
-    policy_status_t   rc;
+    uint32_t         i;
+    policy_str_t     choice;
+    schema_ref_t    *refs, **last, *ref;
+    policy_status_t  rc;
 
     if (r->token.kind != TOKEN_LBRACKET) {
         return schema_text_refuse(r, "\"[\"");
@@ -319,9 +319,9 @@ read_applies_types(schema_text_t *r, schema_ref_t **refs)
 static policy_status_t
 read_context(schema_text_t *r, schema_action_t *action)
 {
-    uint32_t          at;
-    schema_type_t    *t;
-    policy_status_t   rc;
+    uint32_t         at;
+    schema_type_t   *t;
+    policy_status_t  rc;
 
     if (action->context != NULL) {
         return schema_fail(r->schema, POLICY_DUPLICATE, r->token.offset,
@@ -538,10 +538,10 @@ read_declaration(schema_text_t *r, const char *expected)
 static policy_status_t
 read_namespace(schema_text_t *r)
 {
-    uint32_t          at;
-    policy_str_t      name;
-    schema_space_t   *outer;
-    policy_status_t   rc;
+    uint32_t         at;
+    policy_str_t     name;
+    schema_space_t  *outer;
+    policy_status_t  rc;
 
     rc = schema_text_advance(r);
     at = r->token.offset;
@@ -582,7 +582,7 @@ read_namespace(schema_text_t *r)
 policy_status_t
 schema_read_text(policy_schema_t *schema)
 {
-    schema_text_t         r;
+    schema_text_t    r;
     policy_status_t  rc;
 
     memset(&r, 0, sizeof(r));

@@ -16,10 +16,10 @@ static const policy_str_t  no_name = { "", 0 };
 static policy_status_t
 read_entity_ref(schema_json_t *r, void *data)
 {
-    uint32_t          at;
-    policy_str_t      name;
-    schema_ref_t   ***last;
-    policy_status_t   rc;
+    uint32_t         at;
+    policy_str_t     name;
+    schema_ref_t  ***last;
+    policy_status_t  rc;
 
     last = data;
     at = schema_json_place(r);
@@ -55,10 +55,10 @@ static policy_status_t
 read_action_ref_member(schema_json_t *r, void *data, policy_str_t key,
     uint32_t at)
 {
-    int               is_null;
-    unsigned          found;
-    action_ref_t     *ref;
-    policy_status_t   rc;
+    int              is_null;
+    unsigned         found;
+    action_ref_t    *ref;
+    policy_status_t  rc;
 
     static const char *const  names[] = { "id", "type" };
 
@@ -92,10 +92,10 @@ read_action_ref_member(schema_json_t *r, void *data, policy_str_t key,
 static policy_status_t
 read_action_ref(schema_json_t *r, void *data)
 {
-    uint32_t          at;
-    action_ref_t      ref;
-    schema_ref_t   ***last;
-    policy_status_t   rc;
+    uint32_t         at;
+    action_ref_t     ref;
+    schema_ref_t  ***last;
+    policy_status_t  rc;
 
     last = data;
     at = schema_json_place(r);
@@ -127,10 +127,10 @@ read_action_ref(schema_json_t *r, void *data)
 static policy_status_t
 read_choice(schema_json_t *r, void *data)
 {
-    uint32_t          at;
-    policy_str_t      id;
-    schema_ref_t   ***last;
-    policy_status_t   rc;
+    uint32_t         at;
+    policy_str_t     id;
+    schema_ref_t  ***last;
+    policy_status_t  rc;
 
     last = data;
     at = schema_json_place(r);
@@ -154,9 +154,9 @@ read_choice(schema_json_t *r, void *data)
 static policy_status_t
 read_choices(schema_json_t *r, schema_entity_t *entity)
 {
-    uint32_t          at, i;
-    schema_ref_t     *refs, *ref, **last;
-    policy_status_t   rc;
+    uint32_t         at, i;
+    schema_ref_t    *refs, *ref, **last;
+    policy_status_t  rc;
 
     refs = NULL;
     last = &refs;
@@ -202,10 +202,10 @@ typedef struct {
 static policy_status_t
 read_entity_member(schema_json_t *r, void *data, policy_str_t key, uint32_t at)
 {
-    unsigned          found;
-    declared_t       *d;
-    schema_ref_t    **last;
-    policy_status_t   rc;
+    unsigned         found;
+    declared_t      *d;
+    schema_ref_t   **last;
+    policy_status_t  rc;
 
     static const char *const  names[] = {
         "enum", "memberOfTypes", "shape", "tags", "annotations"
@@ -273,10 +273,10 @@ static policy_status_t
 read_applies_member(schema_json_t *r, void *data, policy_str_t key,
     uint32_t at)
 {
-    unsigned          found;
-    declared_t       *d;
-    schema_ref_t    **last;
-    policy_status_t   rc;
+    unsigned         found;
+    declared_t      *d;
+    schema_ref_t   **last;
+    policy_status_t  rc;
 
     static const char *const  names[] = {
         "principalTypes", "resourceTypes", "context"
@@ -325,11 +325,11 @@ read_applies(schema_json_t *r, schema_action_t *action)
 static policy_status_t
 read_action_member(schema_json_t *r, void *data, policy_str_t key, uint32_t at)
 {
-    int               is_null;
-    unsigned          found;
-    declared_t       *d;
-    schema_ref_t    **last;
-    policy_status_t   rc;
+    int              is_null;
+    unsigned         found;
+    declared_t      *d;
+    schema_ref_t   **last;
+    policy_status_t  rc;
 
     static const char *const  names[] = {
         "appliesTo", "memberOf", "attributes", "annotations"
@@ -479,7 +479,7 @@ read_space(schema_json_t *r, void *data, policy_str_t key, uint32_t at)
 policy_status_t
 schema_read_json(policy_schema_t *schema)
 {
-    schema_json_t         r;
+    schema_json_t    r;
     policy_status_t  rc;
 
     memset(&r, 0, sizeof(r));

@@ -205,11 +205,11 @@ typedef struct {
 static policy_status_t
 read_note(schema_json_t *r, void *data, policy_str_t key, uint32_t at)
 {
-    int               is_null;
-    note_t           *note;
-    notes_t          *notes;
-    policy_str_t      value;
-    policy_status_t   rc;
+    int              is_null;
+    note_t          *note;
+    notes_t         *notes;
+    policy_str_t     value;
+    policy_status_t  rc;
 
     notes = data;
 
@@ -313,10 +313,10 @@ static policy_status_t read_fields(schema_json_t *r, unsigned known,
 static policy_status_t
 read_attribute(schema_json_t *r, void *data, policy_str_t key, uint32_t at)
 {
-    int               required;
-    field_link_t     *link;
-    field_list_t     *list;
-    policy_status_t   rc;
+    int              required;
+    field_link_t    *link;
+    field_list_t    *list;
+    policy_status_t  rc;
 
     list = data;
 
@@ -394,9 +394,9 @@ read_attributes(schema_json_t *r, schema_type_t **type)
 static policy_status_t
 read_type_member(schema_json_t *r, void *data, policy_str_t key, uint32_t at)
 {
-    type_t           *t;
-    unsigned          found;
-    policy_status_t   rc;
+    type_t          *t;
+    unsigned         found;
+    policy_status_t  rc;
 
     t = data;
 

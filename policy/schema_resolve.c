@@ -711,9 +711,9 @@ close_rows(uint64_t **rows, uint32_t n)
 static policy_status_t
 close_entities(policy_schema_t *schema)
 {
-    uint64_t         **rows;
-    schema_ref_t      *ref;
-    schema_entity_t   *entity;
+    uint64_t        **rows;
+    schema_ref_t     *ref;
+    schema_entity_t  *entity;
 
     rows = policy_alloc_array(&schema->arena, schema->nentities,
                               sizeof(uint64_t *));
@@ -765,9 +765,9 @@ relate_action_types(policy_schema_t *schema)
 static policy_status_t
 close_actions(policy_schema_t *schema)
 {
-    uint64_t         **rows;
-    schema_ref_t      *ref;
-    schema_action_t   *action;
+    uint64_t        **rows;
+    schema_ref_t     *ref;
+    schema_action_t  *action;
 
     rows = policy_alloc_array(&schema->arena, schema->nactions,
                               sizeof(uint64_t *));

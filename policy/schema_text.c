@@ -110,8 +110,8 @@ schema_text_name(schema_text_t *r, policy_str_t *s)
 static policy_status_t
 append(schema_text_t *r, policy_str_t *path, policy_str_t part)
 {
-    char    *p;
-    size_t   len;
+    char   *p;
+    size_t  len;
 
     len = path->len + 2 + part.len;
 
@@ -187,10 +187,10 @@ struct note_s {
 static policy_status_t
 read_note(schema_text_t *r, note_t **notes)
 {
-    note_t           *note, *old;
-    uint32_t          at;
-    policy_str_t      value;
-    policy_status_t   rc;
+    note_t          *note, *old;
+    uint32_t         at;
+    policy_str_t     value;
+    policy_status_t  rc;
 
     at = r->token.offset;
 
@@ -238,9 +238,9 @@ read_note(schema_text_t *r, note_t **notes)
 policy_status_t
 schema_text_notes(schema_text_t *r)
 {
-    note_t           *notes;
-    unsigned          n;
-    policy_status_t   rc;
+    note_t          *notes;
+    unsigned         n;
+    policy_status_t  rc;
 
     notes = NULL;
     rc = POLICY_OK;
@@ -332,9 +332,9 @@ close_record(schema_text_t *r, field_link_t *links, schema_type_t *record)
 static policy_status_t
 read_record(schema_text_t *r, const schema_type_t **type)
 {
-    field_link_t     *links, **last, *link;
-    schema_type_t    *record;
-    policy_status_t   rc;
+    field_link_t    *links, **last, *link;
+    schema_type_t   *record;
+    policy_status_t  rc;
 
     record = schema_new_type(&r->schema->arena, TYPE_RECORD,
                              r->token.offset);
@@ -378,10 +378,10 @@ read_record(schema_text_t *r, const schema_type_t **type)
 static policy_status_t
 read_named_type(schema_text_t *r, const schema_type_t **type)
 {
-    int               is_set;
-    uint32_t          at;
-    schema_type_t    *t;
-    policy_status_t   rc;
+    int              is_set;
+    uint32_t         at;
+    schema_type_t   *t;
+    policy_status_t  rc;
 
     at = r->token.offset;
     is_set = schema_text_is_word(r, "Set");

@@ -68,7 +68,7 @@ static validate_typed_t
 check_has_one(validate_t *v, const policy_ast_t *on, const schema_type_t *type,
     policy_str_t name, const validate_cap_t *prior)
 {
-    validate_typed_t                t;
+    validate_typed_t       t;
     const schema_field_t  *field;
 
     field = find_field(type, name);
@@ -116,7 +116,7 @@ make_attr(validate_t *v, const policy_ast_t *kid,
 validate_typed_t
 validate_has(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 {
-    validate_typed_t                   t, right;
+    validate_typed_t          t, right;
     const policy_ast_t       *on;
     const schema_type_t      *type;
     const policy_ast_name_t  *name;
@@ -166,7 +166,7 @@ validate_typed_t
 validate_tag(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 {
     int                   is_known;
-    validate_typed_t               t, name;
+    validate_typed_t      t, name;
     const schema_type_t  *tags;
 
     t = validate_want(v, e->kids, prior, VALIDATE_BIT(TYPE_ENTITY));

@@ -69,9 +69,9 @@ result_kind(const policy_ext_t *ext)
 static void
 check_literal(validate_t *v, const policy_ast_t *e, schema_kind_t kind)
 {
-    int           ok;
-    int64_t       i;
-    policy_ip_t   ip;
+    int          ok;
+    int64_t      i;
+    policy_ip_t  ip;
 
     if (e->op > AST_UID) {
         validate_report(v, POLICY_FINDING_ERROR, e->offset,

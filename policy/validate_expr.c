@@ -123,7 +123,7 @@ validate_join(validate_t *v, uint32_t at, const schema_type_t *a,
 static validate_typed_t
 check_and(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 {
-    validate_typed_t              t, right;
+    validate_typed_t     t, right;
     const policy_ast_t  *kid;
 
     kid = e->kids;
@@ -158,7 +158,7 @@ check_and(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 static validate_typed_t
 check_or(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 {
-    validate_typed_t              t, right;
+    validate_typed_t     t, right;
     const policy_ast_t  *kid;
 
     kid = e->kids;
@@ -188,7 +188,7 @@ check_or(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 static validate_typed_t
 check_if(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 {
-    validate_typed_t                test, yes, no;
+    validate_typed_t       test, yes, no;
     const policy_ast_t    *then;
     const validate_cap_t  *inside;
 
@@ -275,7 +275,7 @@ compare_literals(const validate_t *v, const policy_ast_t *a,
 static validate_typed_t
 check_eq(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 {
-    int      equal;
+    int               equal;
     validate_typed_t  a, b;
 
     a = validate_expr(v, e->kids, prior);
@@ -375,7 +375,7 @@ static validate_typed_t
 check_in(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 {
     int                   found;
-    validate_typed_t               a, b;
+    validate_typed_t      a, b;
     const policy_ast_t   *group;
     const policy_uid_t   *uid;
     const schema_type_t  *of;
@@ -522,7 +522,7 @@ check_record(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 static validate_typed_t
 check_method(validate_t *v, const policy_ast_t *e, const validate_cap_t *prior)
 {
-    validate_typed_t               a, b;
+    validate_typed_t      a, b;
     const schema_type_t  *element;
 
     if (e->id == METHOD_HAS_TAG || e->id == METHOD_GET_TAG) {

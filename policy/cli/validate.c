@@ -72,10 +72,10 @@ typedef struct {
 static void
 print_finding(void *data, const policy_finding_t *finding)
 {
-    char             message[512], id[128];
-    const char      *file;
-    report_t        *report;
-    policy_error_t   error;
+    char            message[512], id[128];
+    const char     *file;
+    report_t       *report;
+    policy_error_t  error;
 
     report = data;
 
@@ -106,9 +106,9 @@ static int
 validate_set(const options_t *options, const policy_schema_t *schema,
     policy_str_t file, policy_str_t text, const policy_set_t *set)
 {
-    report_t              report;
-    policy_error_t        error;
-    policy_validation_t   validation;
+    report_t             report;
+    policy_error_t       error;
+    policy_validation_t  validation;
 
     memset(&validation, 0, sizeof(validation));
     validation.schema = schema;
@@ -136,11 +136,11 @@ validate_set(const options_t *options, const policy_schema_t *schema,
 static int
 validate_files(const options_t *options, const policy_schema_t *schema)
 {
-    int              code, in_links;
-    state_t          state;
-    const char      *path;
-    policy_str_t     text, links;
-    policy_error_t   error;
+    int             code, in_links;
+    state_t         state;
+    const char     *path;
+    policy_str_t    text, links;
+    policy_error_t  error;
 
     memset(&state, 0, sizeof(state));
     links.data = NULL;
@@ -253,9 +253,9 @@ refuse(line_t *line, const char *kind, const char *message)
 static int
 check_id(line_t *line)
 {
-    int              ok;
-    policy_json_t    json;
-    policy_value_t   ignored;
+    int             ok;
+    policy_json_t   json;
+    policy_value_t  ignored;
 
     if (line->fields[FIELD_ID].data == NULL) {
         return 1;

@@ -33,10 +33,10 @@ collect(void *data, const policy_finding_t *finding)
 static void
 check(const policy_schema_t *schema, policy_str_t text)
 {
-    size_t                n;
-    policy_error_t        error;
-    policy_status_t       rc;
-    policy_validation_t   validation;
+    size_t               n;
+    policy_error_t       error;
+    policy_status_t      rc;
+    policy_validation_t  validation;
 
     n = 0;
     memset(&validation, 0, sizeof(validation));

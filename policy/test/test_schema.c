@@ -287,8 +287,8 @@ END_TEST
 static char *
 repeat(const char *head, const char *part, unsigned n, const char *tail)
 {
-    char      *text, *p;
-    unsigned   i;
+    char     *text, *p;
+    unsigned  i;
 
     text = malloc(strlen(head) + strlen(tail)
                   + n * (strlen(part) + 30) + 1);
@@ -376,12 +376,12 @@ static const char  jsons[] =
 static void
 fail_each(const char *text)
 {
-    size_t             n;
-    test_memory_t      counts;
-    policy_error_t     error;
-    policy_memory_t    memory;
-    policy_schema_t   *schema;
-    policy_status_t    rc;
+    size_t            n;
+    test_memory_t     counts;
+    policy_error_t    error;
+    policy_memory_t   memory;
+    policy_schema_t  *schema;
+    policy_status_t   rc;
 
     for (n = 1; n < 1000; n++) {
         memset(&counts, 0, sizeof(counts));

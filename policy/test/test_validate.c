@@ -58,11 +58,11 @@ test_schema(const policy_memory_t *memory, const char *text)
 static policy_validation_t
 run(const char *schema_text, const char *text, findings_t *findings)
 {
-    test_memory_t         counts;
-    policy_error_t        error;
-    policy_memory_t       memory;
-    policy_schema_t      *schema;
-    policy_validation_t   validation;
+    test_memory_t        counts;
+    policy_error_t       error;
+    policy_memory_t      memory;
+    policy_schema_t     *schema;
+    policy_validation_t  validation;
 
     memset(&counts, 0, sizeof(counts));
     memory = test_memory(&counts);
@@ -277,8 +277,8 @@ START_TEST(test_scopes)
     ck_assert_ptr_nonnull(strstr(f.list[1].message, "list of actions"));
     ck_assert_uint_eq(f.list[1].column, 19);
 
-    v = run(model, "\n @id(\"x\") permit(principal is Group, action, resource) "
-            "when { 1 };", &f);
+    v = run(model, "\n @id(\"x\") permit(principal is Group, action, "
+            "resource) when { 1 };", &f);
     ck_assert_uint_eq(v.errors, 0);
     ck_assert_uint_eq(v.warnings, 2);
     ck_assert_str_eq(f.ids[0], "x");
@@ -324,13 +324,13 @@ END_TEST
 
 START_TEST(test_links)
 {
-    findings_t            f;
-    policy_set_t         *set;
-    policy_uid_t          user, nobody, group;
-    test_memory_t         counts;
-    policy_memory_t       memory;
-    policy_schema_t      *schema;
-    policy_validation_t   v;
+    findings_t           f;
+    policy_set_t        *set;
+    policy_uid_t         user, nobody, group;
+    test_memory_t        counts;
+    policy_memory_t      memory;
+    policy_schema_t     *schema;
+    policy_validation_t  v;
 
     memset(&counts, 0, sizeof(counts));
     memset(&f, 0, sizeof(f));
@@ -378,13 +378,13 @@ END_TEST
 
 START_TEST(test_faults)
 {
-    size_t                n;
-    test_memory_t         counts;
-    policy_error_t        error;
-    policy_memory_t       memory;
-    policy_schema_t      *schema;
-    policy_status_t       rc;
-    policy_validation_t   v;
+    size_t               n;
+    test_memory_t        counts;
+    policy_error_t       error;
+    policy_memory_t      memory;
+    policy_schema_t     *schema;
+    policy_status_t      rc;
+    policy_validation_t  v;
 
     memset(&v, 0, sizeof(v));
     ck_assert_int_eq(policy_validate(&v, str("p"), str(""), &error),
