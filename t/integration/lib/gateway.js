@@ -78,6 +78,10 @@ http {
             proxy_http_version    1.1;
             proxy_set_header      Connection "";
             proxy_buffering       off;
+
+            # this runtime turns buffering off itself, others do not
+            proxy_ignore_headers  X-Accel-Buffering;
+
             proxy_next_upstream   off;
         }
 
