@@ -3,6 +3,10 @@
 #include "set.h"
 
 
+/* A set of so many is done with sooner than the index is asked. */
+#define SCAN_MAX  16
+
+
 typedef struct {
     policy_eval_t             eval;
     const policy_request_t   *request;
@@ -14,22 +18,19 @@ typedef struct {
 } authorizer_t;
 
 
-static int
+static inline int
 in_scope(const policy_actor_t *actor, const policy_scope_t *scope)
 {
-    switch (scope->op) {
-
-    case SCOPE_ANY:
+    if (scope->op == SCOPE_ANY) {
         return 1;
+    }
 
-    case SCOPE_EQ:
+    if (scope->op == SCOPE_EQ) {
         return policy_uid_same(actor->uid, scope->uid);
+    }
 
-    case SCOPE_IN:
+    if (scope->op == SCOPE_IN) {
         return policy_actor_in(actor, scope->uid);
-
-    default:
-        break;
     }
 
     return policy_uid_is(actor->uid, scope->type)
@@ -437,7 +438,10 @@ policy_authorize(const policy_request_t *request, policy_arena_t *arena,
     for (i = 0; i < request->nsets && !a.limit; i++) {
         a.set = request->sets[i];
 
-        if (request->flags & POLICY_FULL_SCAN) {
+        if ((request->flags & POLICY_FULL_SCAN)
+            || (a.set->n <= SCAN_MAX
+                && (request->flags & POLICY_BY_INDEX) == 0))
+        {
             scan_set(&a);
         } else {
             visit_set(&a);

@@ -78,40 +78,26 @@ policy_ancestors_order(policy_ancestor_t *ancestors, size_t n)
 
 
 int
-policy_ancestors_have(const policy_ancestor_t *ancestors, size_t n,
+policy_ancestors_search(const policy_ancestor_t *ancestors, size_t n,
     const policy_uid_t *uid)
 {
     size_t  low, high, mid;
 
     low = 0;
+    high = n;
 
-    if (n > 8) {
-        high = n;
+    while (low < high) {
+        mid = low + (high - low) / 2;
 
-        while (low < high) {
-            mid = low + (high - low) / 2;
-
-            if (ancestors[mid].hash < uid->hash) {
-                low = mid + 1;
-            } else {
-                high = mid;
-            }
+        if (ancestors[mid].hash < uid->hash) {
+            low = mid + 1;
+        } else {
+            high = mid;
         }
-
-        for ( /* void */ ; low < n && ancestors[low].hash == uid->hash; low++)
-        {
-            if (policy_uid_same(ancestors[low].uid, uid)) {
-                return 1;
-            }
-        }
-
-        return 0;
     }
 
-    for ( /* void */ ; low < n; low++) {
-        if (ancestors[low].hash == uid->hash
-            && policy_uid_same(ancestors[low].uid, uid))
-        {
+    for ( /* void */ ; low < n && ancestors[low].hash == uid->hash; low++) {
+        if (policy_uid_same(ancestors[low].uid, uid)) {
             return 1;
         }
     }

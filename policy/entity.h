@@ -38,8 +38,31 @@ const policy_entity_t *policy_store_at(const policy_store_t *store,
 /* Sorts by hash, drops duplicates; returns how many remain. */
 size_t policy_ancestors_order(policy_ancestor_t *ancestors, size_t n);
 
-int policy_ancestors_have(const policy_ancestor_t *ancestors, size_t n,
+/* By halving. */
+int policy_ancestors_search(const policy_ancestor_t *ancestors, size_t n,
     const policy_uid_t *uid);
+
+/* The same: few ancestors are faster looked at one by one. */
+static inline int
+policy_ancestors_have(const policy_ancestor_t *ancestors, size_t n,
+    const policy_uid_t *uid)
+{
+    size_t  i;
+
+    if (n > 8) {
+        return policy_ancestors_search(ancestors, n, uid);
+    }
+
+    for (i = 0; i < n; i++) {
+        if (ancestors[i].hash == uid->hash
+            && policy_uid_same(ancestors[i].uid, uid))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
 
 
 /* For closure.c */

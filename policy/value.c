@@ -346,6 +346,29 @@ policy_set_has(const policy_value_t *set, const policy_value_t *value,
     low = 0;
     high = set->len;
 
+    /* few: most are told apart by their length */
+
+    if (high <= 8 && value->len <= 64
+        && (value->kind == POLICY_STRING
+            || value->kind == POLICY_LONG))
+    {
+        (*work)--;
+
+        for ( /* void */ ; low < high; low++) {
+            if (items[low].kind == value->kind
+                && items[low].len == value->len
+                && (value->kind == POLICY_LONG
+                    ? items[low].u.i == value->u.i
+                    : policy_bytes_same(items[low].u.p, value->u.p,
+                                        value->len)))
+            {
+                return 1;
+            }
+        }
+
+        return 0;
+    }
+
     while (low < high && *work >= 0) {
         mid = low + (high - low) / 2;
         rc = policy_value_cmp(value, &items[mid], work);
