@@ -33,8 +33,9 @@ tenant_verify_digest_index(tenant_alg_t alg)
 /*
  * What it means that OpenSSL did not answer 1.  Its return value is the same
  * for a bad signature and for want of memory, but the error queue differs:
- * RSA names what is wrong with a bad signature, the others stay silent about
- * one.  Whatever is no such verdict is a fault.
+ * RSA names what is wrong with a bad signature, the others do so since
+ * OpenSSL 3.5 and stay silent about one before.  Whatever is no such verdict
+ * is a fault.
  */
 static tenant_verify_t
 tenant_verify_refused(tenant_alg_t alg)
@@ -44,12 +45,17 @@ tenant_verify_refused(tenant_alg_t alg)
 
     while ((code = ERR_get_error()) != 0) {
         any = true;
-        named |= ERR_GET_LIB(code) == ERR_LIB_RSA && !ERR_COMMON_ERROR(code);
+        named |= (ERR_GET_LIB(code) == ERR_LIB_RSA || alg >= TENANT_ALG_ES256)
+                 && !ERR_COMMON_ERROR(code);
         no_memory |= ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
     }
 
-    return (alg < TENANT_ALG_ES256 ? named && !no_memory : !any)
-           ? TENANT_VERIFY_BAD : TENANT_VERIFY_FAULT;
+    if (!any) {
+        return alg >= TENANT_ALG_ES256 ? TENANT_VERIFY_BAD
+                                       : TENANT_VERIFY_FAULT;
+    }
+
+    return named && !no_memory ? TENANT_VERIFY_BAD : TENANT_VERIFY_FAULT;
 }
 
 
