@@ -13,9 +13,15 @@ import { runTests } from './lib/runner.js';
 import { World } from './lib/world.js';
 
 
-/* in this order: the later ones disturb more */
-const SUITES = ['identity', 'headers', 'streams', 'bodies', 'routing',
-                'mixed', 'reload', 'log'];
+/* after the others, in this order: the later ones disturb more */
+const LAST = ['routing', 'mixed', 'reload', 'log'];
+
+const suites = fs.readdirSync(new URL('suite', import.meta.url))
+    .filter((name) => name.endsWith('.js'))
+    .map((name) => path.basename(name, '.js'))
+    .filter((name) => !LAST.includes(name))
+    .sort()
+    .concat(LAST);
 
 const [, , module, ...named] = process.argv;
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'tenant-integration-'));
@@ -55,7 +61,7 @@ process.once('uncaughtException', async (error) => {
 try {
     const world = await World.start(dir, path.resolve(module));
 
-    for (const suite of named.length ? named : SUITES) {
+    for (const suite of named.length ? named : suites) {
         await import(`./suite/${suite}.js`);
     }
 
