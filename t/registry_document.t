@@ -33,6 +33,9 @@ sub complaint
 }
 
 
+# the longest path that has room for a tag behind it
+my $Long = 'unix:/' . 'a' x 98;
+
 sub tenant { return (tenant => { acme => { @_ } }) }
 sub tier { return (tier => { premium => { @_ } }) }
 sub issuer { return (issuer => { $Shared => { @_ } }) }
@@ -222,6 +225,11 @@ my @refused = (
     ['a UNIX-domain socket without path', [servers('unix:')],
      '/tenants/0/routes/support/servers/0', 'no path in the unix domain'],
 
+    ['a UNIX-domain socket of 100 bytes',
+     [servers('127.0.0.1:1', $Long . 'x')],
+     '/tenants/0/routes/support/servers/1',
+     "\"${Long}x\": the path is longer than 99 bytes"],
+
     ['attributes that are no object', [agent(attributes => [])],
      '/agents/0/attributes', 'must be an object'],
     ['a tenant with an attribute of the module',
@@ -405,7 +413,8 @@ my @accepted = (
      registry(tenant(issuers => [$Shared]),
               issuer => { $Shared => { subject_namespace => 'login' } })],
     ['servers of every kind of address',
-     registry(servers('127.0.0.1:1', '[::1]:1', 'unix:/run/agent.sock'))],
+     registry(servers('127.0.0.1:1', '[::1]:1', 'unix:/run/agent.sock',
+                      $Long))],
     ['ids at the limit of their length', registry(
         tier => { 'a' x 63 => { model => 'pool' } },
         tenant => { 'b' x 63 => { tier => 'a' x 63 } },

@@ -32,9 +32,6 @@ static ngx_int_t ngx_http_tenant_routes_read(ngx_pool_t *pool,
 static ngx_int_t ngx_http_tenant_route_read(ngx_pool_t *pool,
     const ngx_http_tenant_json_t *at, ngx_http_tenant_route_t *route,
     ngx_http_tenant_json_error_t *err);
-static ngx_int_t ngx_http_tenant_endpoint_read(ngx_pool_t *pool,
-    const ngx_http_tenant_json_t *at, ngx_http_tenant_endpoint_t *endpoint,
-    ngx_http_tenant_json_error_t *err);
 static void ngx_http_tenant_issuer_cleanup(void *data);
 static ngx_int_t ngx_http_tenant_issuer_keys(ngx_pool_t *pool,
     ngx_str_t *dir, const ngx_http_tenant_json_t *at,
@@ -832,72 +829,6 @@ ngx_http_tenant_route_read(ngx_pool_t *pool,
             return NGX_ERROR;
         }
     }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_tenant_endpoint_read(ngx_pool_t *pool,
-    const ngx_http_tenant_json_t *at, ngx_http_tenant_endpoint_t *endpoint,
-    ngx_http_tenant_json_error_t *err)
-{
-    ngx_url_t         u;
-    struct sockaddr  *sa;
-
-    if (!json_is_string(at->value)) {
-        return ngx_http_tenant_json_fail(at, err, "must be a string");
-    }
-
-    ngx_memzero(&u, sizeof(ngx_url_t));
-
-    u.url.len = json_string_length(at->value);
-    u.url.data = ngx_pnalloc(pool, u.url.len + 1);
-
-    if (u.url.data == NULL) {
-        return ngx_http_tenant_json_fail(at, err, "no memory");
-    }
-
-    ngx_memcpy(u.url.data, json_string_value(at->value), u.url.len + 1);
-
-    /* a host name would be looked up in the way of everything else */
-
-    u.no_resolve = 1;
-
-    /* parsed, so that it can be refused */
-
-    u.uri_part = 1;
-
-    if (ngx_parse_url(pool, &u) != NGX_OK) {
-        return ngx_http_tenant_json_fail(at, err, "%s in \"%V\"",
-                                         u.err ? u.err : "invalid address",
-                                         &u.url);
-    }
-
-    if (u.naddrs == 0 || u.wildcard) {
-        return ngx_http_tenant_json_fail(at, err,
-                                         "\"%V\" is no IP address with port",
-                                         &u.url);
-    }
-
-    if (u.no_port || u.uri.len) {
-        return ngx_http_tenant_json_fail(at, err, u.no_port
-                                         ? "\"%V\" has no port"
-                                         : "\"%V\" has a path", &u.url);
-    }
-
-    /* routing writes a tag of the tenant behind the address: NUL for now */
-
-    sa = ngx_pcalloc(pool, sizeof(ngx_sockaddr_t));
-    if (sa == NULL) {
-        return ngx_http_tenant_json_fail(at, err, "no memory");
-    }
-
-    ngx_memcpy(sa, u.addrs[0].sockaddr, u.addrs[0].socklen);
-
-    endpoint->name = u.url;
-    endpoint->sockaddr = sa;
-    endpoint->socklen = u.addrs[0].socklen;
 
     return NGX_OK;
 }

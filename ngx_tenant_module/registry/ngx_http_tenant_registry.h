@@ -160,6 +160,11 @@ ngx_http_tenant_tenant_t *ngx_http_tenant_tenant_read(ngx_pool_t *pool,
     const ngx_http_tenant_json_t *at, ngx_str_t *tier,
     ngx_http_tenant_json_error_t *err);
 
+/* An address with a port or a path, never a host name to look up. */
+ngx_int_t ngx_http_tenant_endpoint_read(ngx_pool_t *pool,
+    const ngx_http_tenant_json_t *at, ngx_http_tenant_endpoint_t *endpoint,
+    ngx_http_tenant_json_error_t *err);
+
 /* dir: of the registry, with the closing "/"; jwks_file is relative to it */
 ngx_http_tenant_issuer_t *ngx_http_tenant_issuer_read(ngx_pool_t *pool,
     ngx_str_t *dir, const ngx_http_tenant_json_t *at,
