@@ -1,6 +1,7 @@
 #include "ngx_http_tenant_fetch.h"
 
 #include <curl/curl.h>
+#include <openssl/err.h>
 
 
 /* A worker's libcurl. */
@@ -658,6 +659,10 @@ ngx_http_tenant_curl_act(ngx_http_tenant_curl_t *curl, curl_socket_t fd,
             ngx_http_tenant_fetch_free(fetch);
         }
     }
+
+    /* nginx would take libcurl's leftovers for those of its next handshake */
+
+    ERR_clear_error();
 }
 
 
