@@ -725,10 +725,13 @@ ngx_http_tenant_keyset_start(ngx_http_tenant_keyset_t *keyset)
     keyset->shared = ngx_http_tenant_keyset_shared(keyset);
 
     if (keyset->shared == NULL) {
-        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
+
+        /* this issuer's tokens are answered 503, the others' as ever */
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "tenant: no room for the keys of issuer \"%V\": "
                       "tenant_zone is full", &keyset->issuer->sn.str);
-        return NGX_ERROR;
+        return NGX_OK;
     }
 
     ngx_queue_init(&keyset->waiters);
