@@ -619,6 +619,13 @@ policy_store_finish(policy_store_t *store, policy_error_t *error)
 }
 
 
+const policy_uid_t *
+policy_store_uid(const policy_store_t *store, size_t n)
+{
+    return n < store->n ? &store->entities[n].uid : NULL;
+}
+
+
 const policy_entity_t *
 policy_store_at(const policy_store_t *store, size_t n)
 {

@@ -244,6 +244,26 @@ policy_status_t policy_record_set(policy_record_t *record, policy_str_t name,
 policy_status_t policy_record_end(policy_record_t *record,
     policy_value_t *value);
 
+/*
+ * The keys of a record that is built again and again, as a context is:
+ * hashed and ordered once.  Names are copied.  POLICY_DUPLICATE: one comes
+ * twice.  A layout is immutable and needs destroying, or its pool dropped.
+ */
+typedef struct policy_layout_s  policy_layout_t;
+
+policy_status_t policy_layout_create(const policy_memory_t *memory,
+    const policy_str_t *names, size_t n, policy_layout_t **layout);
+void policy_layout_destroy(policy_layout_t *layout);
+
+/*
+ * A record with one value for each name of the layout, in the order they
+ * were given; "none" leaves the name out.  The layout must outlive the use
+ * of the record, which cannot be built in a store's arena: POLICY_MISUSE.
+ */
+policy_status_t policy_record_fill(policy_arena_t *arena,
+    const policy_layout_t *layout, const policy_value_t *values,
+    policy_value_t *record);
+
 
 /* Entity stores */
 
@@ -288,6 +308,14 @@ policy_status_t policy_store_finish(policy_store_t *store,
 void policy_store_destroy(policy_store_t *store);
 
 size_t policy_store_count(const policy_store_t *store);
+
+/*
+ * Uid of the n-th entity of a finished store, from 0, in order of addition
+ * (an entity stated again counts once); NULL: there are not so many.  It
+ * lives as long as the store; a request with this very uid finds the entity
+ * without comparing texts.
+ */
+const policy_uid_t *policy_store_uid(const policy_store_t *store, size_t n);
 
 /* Bytes taken from the memory callbacks and not returned. */
 size_t policy_store_memory(const policy_store_t *store);

@@ -17,6 +17,14 @@ struct policy_record_s {
     size_t           n;
 };
 
+/* Names in the order of records; of each, where its value is given. */
+struct policy_layout_s {
+    policy_memory_t   memory;
+    policy_arena_t    arena;
+    policy_field_t   *fields;       /* values are policy_long(position) */
+    size_t            n;
+};
+
 
 static policy_status_t
 full(const policy_arena_t *arena)
@@ -195,4 +203,135 @@ policy_record_end(policy_record_t *record, policy_value_t *value)
     }
 
     return policy_record_make(fields, record->n, NULL, value);
+}
+
+
+static policy_status_t
+lay_out(policy_layout_t *layout, const policy_str_t *names, size_t n)
+{
+    size_t         i;
+    policy_str_t   name;
+
+    layout->fields = policy_alloc_array(&layout->arena, n,
+                                        sizeof(policy_field_t));
+    if (layout->fields == NULL) {
+        return POLICY_NO_MEMORY;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (names[i].len > POLICY_MAX_TEXT) {
+            return POLICY_LIMIT;
+        }
+
+        name = policy_str_copy(&layout->arena, names[i]);
+        if (name.data == NULL) {
+            return POLICY_NO_MEMORY;
+        }
+
+        layout->fields[i].name = policy_name(name);
+        layout->fields[i].value = policy_long((int64_t) i);
+    }
+
+    layout->n = n;
+
+    return policy_fields_order(layout->fields, n) == n ? POLICY_OK
+                                                       : POLICY_DUPLICATE;
+}
+
+
+policy_status_t
+policy_layout_create(const policy_memory_t *memory,
+    const policy_str_t *names, size_t n, policy_layout_t **layout)
+{
+    policy_layout_t  *l;
+    policy_status_t   rc;
+
+    if (n > POLICY_MAX_TEXT) {
+        return POLICY_LIMIT;
+    }
+
+    l = policy_memory_alloc(memory, sizeof(policy_layout_t));
+    if (l == NULL) {
+        return POLICY_NO_MEMORY;
+    }
+
+    l->memory = *memory;
+    policy_arena_start(&l->arena, memory, 512);
+
+    rc = lay_out(l, names, n);
+    if (rc != POLICY_OK) {
+        policy_layout_destroy(l);
+        return rc;
+    }
+
+    *layout = l;
+
+    return POLICY_OK;
+}
+
+
+void
+policy_layout_destroy(policy_layout_t *layout)
+{
+    if (layout == NULL) {
+        return;
+    }
+
+    policy_arena_stop(&layout->arena);
+    policy_memory_free(&layout->memory, layout, sizeof(policy_layout_t));
+}
+
+
+policy_status_t
+policy_record_fill(policy_arena_t *arena, const policy_layout_t *layout,
+    const policy_value_t *values, policy_value_t *record)
+{
+    size_t                 i, n;
+    unsigned               depth;
+    policy_field_t        *fields, *to;
+    const policy_field_t  *from;
+    const policy_value_t  *value;
+
+    if (arena->copies) {
+        return POLICY_MISUSE;
+    }
+
+    n = layout->n;
+
+    fields = policy_alloc(arena, n * sizeof(policy_field_t));
+    if (fields == NULL) {
+        return full(arena);
+    }
+
+    to = fields;
+    depth = 0;
+
+    for (i = 0, from = layout->fields; i < n; i++, from++) {
+        value = &values[from->value.u.i];
+
+        if (value->kind == POLICY_NONE) {
+            continue;
+        }
+
+        if (value->kind >= POLICY_KINDS) {
+            return POLICY_MISUSE;
+        }
+
+        if (value->depth > depth) {
+            depth = value->depth;
+        }
+
+        to->name = from->name;
+        to->value = *value;
+        to++;
+    }
+
+    if (depth >= POLICY_MAX_DEPTH) {
+        return POLICY_LIMIT;
+    }
+
+    *record = policy_value_make_many(POLICY_RECORD, fields,
+                                     (size_t) (to - fields), depth + 1);
+
+    return POLICY_OK;
 }

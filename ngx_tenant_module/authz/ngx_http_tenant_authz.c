@@ -8,8 +8,9 @@
 
 static const policy_uid_t *ngx_http_tenant_authz_action(
     ngx_http_tenant_authz_t *authz, ngx_str_t *name, policy_uid_t *uid);
+static void *ngx_http_tenant_authz_alloc(void *data, size_t size);
 static ngx_int_t ngx_http_tenant_authz_context(ngx_http_request_t *r,
-    ngx_http_tenant_policies_t *policies, policy_arena_t *arena,
+    ngx_http_tenant_policies_t *policies, ngx_http_tenant_authz_t *authz,
     policy_value_t *context);
 static ngx_int_t ngx_http_tenant_authz_source_ip(ngx_http_request_t *r,
     policy_value_t *value);
@@ -37,6 +38,7 @@ ngx_http_tenant_authz_init_process(ngx_cycle_t *cycle,
     ngx_http_tenant_main_conf_t *tmcf)
 {
     void                     *buffer;
+    policy_memory_t           memory;
     ngx_http_tenant_authz_t  *authz;
 
     authz = ngx_palloc(cycle->pool, sizeof(ngx_http_tenant_authz_t));
@@ -48,7 +50,15 @@ ngx_http_tenant_authz_init_process(ngx_cycle_t *cycle,
 
     authz->arena = policy_arena_init(buffer, POLICY_SCRATCH);
 
+    memory.alloc = ngx_http_tenant_authz_alloc;
+    memory.free = NULL;
+    memory.data = cycle->pool;
+
     if (authz->arena == NULL
+        || policy_layout_create(&memory, ngx_http_tenant_context_keys,
+                                NGX_HTTP_TENANT_CONTEXT_KEYS,
+                                &authz->layout)
+           != POLICY_OK
         || policy_uid_init(&authz->anonymous, POLICY_STR("Anonymous"),
                            POLICY_STR("anonymous"))
            != POLICY_OK
@@ -65,6 +75,13 @@ ngx_http_tenant_authz_init_process(ngx_cycle_t *cycle,
     tmcf->authz = authz;
 
     return NGX_OK;
+}
+
+
+static void *
+ngx_http_tenant_authz_alloc(void *data, size_t size)
+{
+    return ngx_palloc(data, size);
 }
 
 
@@ -120,7 +137,6 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
     identity = ctx->caller->identity;
 
     ngx_memzero(&request, sizeof(policy_request_t));
-    ngx_memzero(&result, sizeof(policy_result_t));
 
     policy_arena_reset(arena);
 
@@ -131,7 +147,7 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
         }
 
         stores[request.nstores++] = principal->store;
-        request.principal = &principal->uid;
+        request.principal = principal->uid;
 
     } else {
         request.principal = &tmcf->authz->anonymous;
@@ -143,7 +159,7 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
     }
 
     stores[request.nstores++] = agent->store;
-    request.resource = &agent->uid;
+    request.resource = agent->uid;
 
     request.action = ngx_http_tenant_authz_action(tmcf->authz, &ctx->action,
                                                   &action);
@@ -151,7 +167,8 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
         goto fault;
     }
 
-    if (ngx_http_tenant_authz_context(r, policies, arena, &request.context)
+    if (ngx_http_tenant_authz_context(r, policies, tmcf->authz,
+                                      &request.context)
         != NGX_OK)
     {
         goto fault;
@@ -233,91 +250,76 @@ fault:
 
 static ngx_int_t
 ngx_http_tenant_authz_context(ngx_http_request_t *r,
-    ngx_http_tenant_policies_t *policies, policy_arena_t *arena,
+    ngx_http_tenant_policies_t *policies, ngx_http_tenant_authz_t *authz,
     policy_value_t *context)
 {
-    ngx_uint_t        i, n;
+    u_char           *used;
     ngx_time_t       *tp;
-    policy_value_t    v;
-    policy_record_t  *record;
+    policy_value_t    values[NGX_HTTP_TENANT_CONTEXT_KEYS];
     ngx_table_elt_t  *h;
 
-    for (i = 0, n = 0; i < NGX_HTTP_TENANT_CONTEXT_KEYS; i++) {
-        n += policies->context[i];
+    used = policies->context;
+
+    /* what stays zero is absent: a string too long must not become that */
+
+    ngx_memzero(values, sizeof(values));
+
+    if (used[NGX_HTTP_TENANT_CONTEXT_METHOD]) {
+        if (r->method_name.len > POLICY_MAX_TEXT) {
+            return NGX_ERROR;
+        }
+
+        values[NGX_HTTP_TENANT_CONTEXT_METHOD] =
+            policy_string((char *) r->method_name.data, r->method_name.len);
     }
 
-    if (n == 0) {
-        return NGX_OK;
+    if (used[NGX_HTTP_TENANT_CONTEXT_PATH]) {
+        if (r->uri.len > POLICY_MAX_TEXT) {
+            return NGX_ERROR;
+        }
+
+        values[NGX_HTTP_TENANT_CONTEXT_PATH] =
+            policy_string((char *) r->uri.data, r->uri.len);
     }
 
-    if (policy_record_begin(arena, &record) != POLICY_OK) {
+    if (used[NGX_HTTP_TENANT_CONTEXT_SOURCE_IP]
+        && ngx_http_tenant_authz_source_ip(r,
+                             &values[NGX_HTTP_TENANT_CONTEXT_SOURCE_IP])
+           == NGX_ERROR)
+    {
         return NGX_ERROR;
     }
 
-    for (i = 0; i < NGX_HTTP_TENANT_CONTEXT_KEYS; i++) {
+    if (used[NGX_HTTP_TENANT_CONTEXT_NOW]) {
+        tp = ngx_timeofday();
+        values[NGX_HTTP_TENANT_CONTEXT_NOW] =
+            policy_datetime((int64_t) tp->sec * 1000 + tp->msec);
+    }
 
-        if (!policies->context[i]) {
-            continue;
-        }
+    if (used[NGX_HTTP_TENANT_CONTEXT_TLS]) {
+#if (NGX_HTTP_SSL)
+        values[NGX_HTTP_TENANT_CONTEXT_TLS] =
+            policy_bool(r->connection->ssl != NULL);
+#else
+        values[NGX_HTTP_TENANT_CONTEXT_TLS] = policy_bool(0);
+#endif
+    }
 
-        switch (i) {
+    if (used[NGX_HTTP_TENANT_CONTEXT_SESSION]) {
+        h = ngx_http_tenant_session(r);
 
-        case NGX_HTTP_TENANT_CONTEXT_METHOD:
-            v = policy_string((char *) r->method_name.data,
-                              r->method_name.len);
-            break;
-
-        case NGX_HTTP_TENANT_CONTEXT_PATH:
-            v = policy_string((char *) r->uri.data, r->uri.len);
-            break;
-
-        case NGX_HTTP_TENANT_CONTEXT_SOURCE_IP:
-            switch (ngx_http_tenant_authz_source_ip(r, &v)) {
-
-            case NGX_OK:
-                break;
-
-            case NGX_DECLINED:
-                continue;
-
-            default:
+        if (h != NULL) {
+            if (h->value.len > POLICY_MAX_TEXT) {
                 return NGX_ERROR;
             }
 
-            break;
-
-        case NGX_HTTP_TENANT_CONTEXT_NOW:
-            tp = ngx_timeofday();
-            v = policy_datetime((int64_t) tp->sec * 1000 + tp->msec);
-            break;
-
-        case NGX_HTTP_TENANT_CONTEXT_TLS:
-#if (NGX_HTTP_SSL)
-            v = policy_bool(r->connection->ssl != NULL);
-#else
-            v = policy_bool(0);
-#endif
-            break;
-
-        default: /* NGX_HTTP_TENANT_CONTEXT_SESSION */
-            h = ngx_http_tenant_session(r);
-
-            if (h == NULL) {
-                continue;
-            }
-
-            v = policy_string((char *) h->value.data, h->value.len);
-        }
-
-        if (policy_record_set(record, ngx_http_tenant_context_keys[i], v)
-            != POLICY_OK)
-        {
-            return NGX_ERROR;
+            values[NGX_HTTP_TENANT_CONTEXT_SESSION] =
+                policy_string((char *) h->value.data, h->value.len);
         }
     }
 
-    return policy_record_end(record, context) == POLICY_OK ? NGX_OK
-                                                           : NGX_ERROR;
+    return policy_record_fill(authz->arena, authz->layout, values, context)
+           == POLICY_OK ? NGX_OK : NGX_ERROR;
 }
 
 

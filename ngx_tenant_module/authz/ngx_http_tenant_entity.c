@@ -237,6 +237,7 @@ ngx_http_tenant_entity_create(const char *type, ngx_str_t *id,
     ngx_http_tenant_entity_build_t *build)
 {
     policy_str_t               t, i;
+    policy_uid_t               uid;
     ngx_http_tenant_entity_t  *entity;
 
     entity = calloc(1, sizeof(ngx_http_tenant_entity_t));
@@ -249,11 +250,11 @@ ngx_http_tenant_entity_create(const char *type, ngx_str_t *id,
     i.data = (char *) id->data;
     i.len = id->len;
 
-    if (policy_uid_init(&entity->uid, t, i) != POLICY_OK
+    if (policy_uid_init(&uid, t, i) != POLICY_OK
         || policy_store_create(&ngx_http_tenant_policy_memory,
                                &entity->store)
            != POLICY_OK
-        || policy_store_add(entity->store, &entity->uid, &build->entry)
+        || policy_store_add(entity->store, &uid, &build->entry)
            != POLICY_OK)
     {
         ngx_http_tenant_entity_free(entity);
@@ -271,8 +272,15 @@ static ngx_int_t
 ngx_http_tenant_entity_finish(ngx_http_tenant_entity_t *entity,
     ngx_http_tenant_entity_build_t *build)
 {
-    return policy_store_finish(entity->store, NULL) == POLICY_OK ? NGX_OK
-                                                                 : NGX_ERROR;
+    if (policy_store_finish(entity->store, NULL) != POLICY_OK) {
+        return NGX_ERROR;
+    }
+
+    /* the entity itself was added first */
+
+    entity->uid = policy_store_uid(entity->store, 0);
+
+    return NGX_OK;
 }
 
 

@@ -31,8 +31,8 @@ extern const policy_memory_t  ngx_http_tenant_policy_memory;
 
 /* Cedar entities of authz/: a uid and the store that has its record. */
 typedef struct {
-    policy_uid_t     uid;
-    policy_store_t  *store;
+    const policy_uid_t  *uid;       /* the store's own */
+    policy_store_t      *store;
 } ngx_http_tenant_entity_t;
 
 
@@ -48,10 +48,11 @@ ngx_http_tenant_entity_t *ngx_http_tenant_entity_agent(
 
 /* What a worker keeps for its decisions. */
 typedef struct ngx_http_tenant_authz_s {
-    policy_arena_t  *arena;
-    policy_uid_t     anonymous;
-    policy_uid_t     invoke;
-    policy_uid_t     ping;
+    policy_arena_t   *arena;
+    policy_layout_t  *layout;       /* of the context */
+    policy_uid_t      anonymous;
+    policy_uid_t      invoke;
+    policy_uid_t      ping;
 } ngx_http_tenant_authz_t;
 
 

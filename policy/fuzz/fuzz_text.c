@@ -61,6 +61,7 @@ decide(const policy_set_t *set, const policy_store_t *store)
     request.stores = &store;
     request.nstores = 1;
 
+    request.flags = POLICY_BY_INDEX;
     rc = policy_authorize(&request, arena, &a);
     FUZZ_ASSERT(rc == POLICY_OK || rc == POLICY_LIMIT);
 

@@ -151,6 +151,8 @@ START_TEST(test_decision)
     decide(&w.request, c);
     w.request.flags = POLICY_FULL_SCAN;
     decide(&w.request, c);
+    w.request.flags = POLICY_BY_INDEX;
+    decide(&w.request, c);
 
     drop_world(&w);
 }
@@ -431,6 +433,117 @@ START_TEST(test_index_is_used)
 
     drop_world(&w);
     free(text);
+
+    /* few policies are looked at all, unless the index is asked for */
+
+    make_world(&w, "permit(principal==U::\"b\",action,resource);"
+               "permit(principal==U::\"a\",action,resource);");
+
+    ck_assert_int_eq(policy_authorize(&w.request, test_arena(), &result),
+                     POLICY_OK);
+    ck_assert_uint_eq(result.evaluated, 2);
+
+    w.request.flags = POLICY_BY_INDEX;
+    ck_assert_int_eq(policy_authorize(&w.request, test_arena(), &result),
+                     POLICY_OK);
+    ck_assert_uint_eq(result.evaluated, 1);
+    ck_assert_str_eq(test_reasons(&result), "policy1");
+
+    drop_world(&w);
+}
+END_TEST
+
+
+/* A layout makes the record that setting name after name makes. */
+START_TEST(test_layout)
+{
+    size_t             i, n;
+    world_t            w;
+    test_memory_t      counts;
+    policy_str_t       names[12];
+    policy_value_t     values[12], set, filled;
+    policy_arena_t    *arena;
+    policy_memory_t    memory;
+    policy_result_t    result;
+    policy_layout_t   *layout;
+    policy_record_t   *record;
+    static char        text[12];
+    static uint64_t    small[16];
+
+    make_world(&w, "permit(principal,action,resource)"
+               "when{context.set==context.filled};"
+               "permit(principal,action,resource)"
+               "when{context.filled has l&&context.filled.l==11};"
+               "permit(principal,action,resource)"
+               "when{context.filled has f};");
+    arena = test_arena();
+    memset(&counts, 0, sizeof(counts));
+    memory = test_memory(&counts);
+
+    for (i = 0; i < 12; i++) {
+        text[i] = (char) ('a' + i);
+        names[i] = (policy_str_t) { &text[i], 1 };
+    }
+
+    ck_assert_int_eq(policy_layout_create(&memory, names, 12, &layout),
+                     POLICY_OK);
+
+    for (n = 0; n <= 12; n++) {
+        policy_arena_reset(arena);
+        memset(values, 0, sizeof(values));
+        ck_assert_int_eq(policy_record_begin(arena, &record), POLICY_OK);
+
+        for (i = 0; i < n; i++) {
+            if (i != 5) {
+                values[i] = policy_long((int64_t) i);
+                policy_record_set(record, names[i], values[i]);
+            }
+        }
+
+        ck_assert_int_eq(policy_record_end(record, &set), POLICY_OK);
+        ck_assert_int_eq(policy_record_fill(arena, layout, values, &filled),
+                         POLICY_OK);
+
+        ck_assert_int_eq(policy_record_begin(arena, &record), POLICY_OK);
+        policy_record_set(record, str("set"), set);
+        policy_record_set(record, str("filled"), filled);
+        ck_assert_int_eq(policy_record_end(record, &w.request.context),
+                         POLICY_OK);
+
+        ck_assert_int_eq(policy_authorize(&w.request, arena, &result),
+                         POLICY_OK);
+        ck_assert_str_eq(test_errors(&result), "");
+        ck_assert_str_eq(test_reasons(&result),
+                         n == 12 ? "policy0 policy1" : "policy0");
+    }
+
+    /* what cannot be filled in, and where */
+
+    ck_assert_int_eq(policy_record_fill(
+                         policy_arena_init(small, sizeof(small)), layout,
+                         values, &filled), POLICY_LIMIT);
+    policy_layout_destroy(layout);
+
+    values[0] = policy_long(1);
+    ck_assert_int_eq(policy_layout_create(&memory, names, 1, &layout),
+                     POLICY_OK);
+    ck_assert_int_eq(policy_record_fill(
+                         policy_store_arena((policy_store_t *) (uintptr_t)
+                                            w.stores[0]),
+                         layout, values, &filled), POLICY_MISUSE);
+    values[0].kind = 99;
+    ck_assert_int_eq(policy_record_fill(arena, layout, values, &filled),
+                     POLICY_MISUSE);
+    policy_layout_destroy(layout);
+
+    names[1] = names[0];
+    ck_assert_int_eq(policy_layout_create(&memory, names, 2, &layout),
+                     POLICY_DUPLICATE);
+
+    policy_layout_destroy(NULL);
+    ck_assert_uint_eq(counts.live, 0);
+
+    drop_world(&w);
 }
 END_TEST
 
@@ -537,6 +650,7 @@ authorize_case(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, test_decision, 0, COUNT(decisions));
     tcase_add_test(tcase, test_several_sets);
+    tcase_add_test(tcase, test_layout);
     tcase_add_test(tcase, test_misuse);
     tcase_add_test(tcase, test_limits_deny);
     tcase_add_test(tcase, test_full_of_results);
