@@ -338,8 +338,8 @@ sub ask_all
            '... without a request to each provider');
 
     my $text = $server->request(GET => '/metrics')->body;
-    like($text, qr{^tenant_issuer_keys_failures\{issuer="https://html\..*\}\ [1-9]
-         }mx, 'failures are visible by issuer');
+    like($text, qr{^tenant_issuer_keys_failures\{.*//html\..*\} [1-9]}m,
+         'failures are visible by issuer');
     unlike($server->error_log, qr/eyJ/, 'no token is in the log');
     finish($server);
 }
