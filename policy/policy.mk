@@ -44,7 +44,7 @@ bench-policy: $(POLICY_OUT)/bench-run $(ORACLE_READY)
 
 POLICY_TEST_SRCS := $(wildcard $(POLICY)/test/test*.c)
 POLICY_TEST_OBJS := $(POLICY_TEST_SRCS:$(POLICY)/%.c=$(POLICY_OUT)/%.o)
-CHECK_LIBS       := $(shell pkg-config --libs check 2>/dev/null)
+CHECK_LIBS       := -lcheck -lsubunit -lrt -lm -lpthread
 
 $(BUILD)/policy-tests: $(POLICY_TEST_OBJS) $(BUILD)/libpolicy.a
 	@$(CC) $(POLICY_CFLAGS) -o $@ $^ $(CHECK_LIBS)
@@ -58,16 +58,16 @@ test-policy: $(BUILD)/policy-tests $(BUILD)/tenant-policy
 	$(POLICY)/test/readme $(CC) $(BUILD)/libpolicy.a $(SANFLAGS)
 
 
-# Coverage of the engine by its unit tests; the tool is not counted.
+# Coverage of the engine by all its tests; the tool is not counted.
 POLICY_COV := $(BUILD)/coverage
-POLICY_OWN := $(POLICY_CORE:$(POLICY)/%.c=%.o)
+POLICY_OWN := $(POLICY_SRCS:$(POLICY)/%.c=%.o)
 
 .PHONY: coverage-policy
 coverage-policy:
-	@$(MAKE) --no-print-directory BUILD=$(POLICY_COV) \
-	    CFLAGS="-g -O0 --coverage" $(POLICY_COV)/policy-tests
+	@mkdir -p $(POLICY_COV)
 	@find $(POLICY_COV) -name '*.gcda' -delete
-	@$(POLICY_COV)/policy-tests
+	@$(MAKE) --no-print-directory BUILD=$(POLICY_COV) \
+	    CFLAGS="-g -O0" SANFLAGS=--coverage test-policy
 	@cd $(POLICY_COV)/policy && gcov -n -o . $(POLICY_OWN) \
 	    2>/dev/null \
 	    | awk -f $(ROOT)/$(POLICY)/test/coverage.awk

@@ -194,7 +194,7 @@ function scope(world) {
   const { rng } = world;
   const a = rng.pick(world.actions);
   const pick = (name, types) => {
-    const type = rng.chance(0.9) ? rng.pick(types)
+    const type = types.length > 0 && rng.chance(0.9) ? rng.pick(types)
       : rng.pick(Object.keys(world.types));
 
     return rng.weighted([[30, () => [name]],
