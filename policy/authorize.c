@@ -18,13 +18,10 @@ typedef struct {
 } authorizer_t;
 
 
-static inline int
+/* scope: not SCOPE_ANY */
+static int
 in_scope(const policy_actor_t *actor, const policy_scope_t *scope)
 {
-    if (scope->op == SCOPE_ANY) {
-        return 1;
-    }
-
     if (scope->op == SCOPE_EQ) {
         return policy_uid_same(actor->uid, scope->uid);
     }
@@ -40,17 +37,14 @@ in_scope(const policy_actor_t *actor, const policy_scope_t *scope)
 
 /*
  * A policy filed under several actions is met once for each that applies:
- * with via given it counts only where the first of them leads to it.
+ * with via given it counts only where the first of them leads to it.  The
+ * rule has a scope for actions.
  */
 static int
 in_actions(const policy_actor_t *actor, const policy_rule_t *rule,
     const policy_uid_t *via)
 {
     uint32_t  i;
-
-    if (rule->action_op == SCOPE_ANY) {
-        return 1;
-    }
 
     if (rule->action_op == SCOPE_EQ) {
         return policy_uid_same(actor->uid, rule->actions[0]);
@@ -129,7 +123,7 @@ add_reason(authorizer_t *a, const policy_rule_t *rule, size_t index)
 }
 
 
-static void
+static inline void
 consider(authorizer_t *a, uint32_t index, const policy_uid_t *via)
 {
     int                   rc;
@@ -138,9 +132,12 @@ consider(authorizer_t *a, uint32_t index, const policy_uid_t *via)
     rule = &a->set->rules[index];
     a->result->evaluated++;
 
-    if (!in_scope(&a->eval.actors[POLICY_PRINCIPAL], &rule->principal)
-        || !in_scope(&a->eval.actors[POLICY_RESOURCE], &rule->resource)
-        || !in_actions(&a->eval.actors[POLICY_ACTION], rule, via))
+    if ((rule->principal.op != SCOPE_ANY
+         && !in_scope(&a->eval.actors[POLICY_PRINCIPAL], &rule->principal))
+        || (rule->resource.op != SCOPE_ANY
+            && !in_scope(&a->eval.actors[POLICY_RESOURCE], &rule->resource))
+        || (rule->action_op != SCOPE_ANY
+            && !in_actions(&a->eval.actors[POLICY_ACTION], rule, via)))
     {
         return;
     }
@@ -251,9 +248,11 @@ visit_set(authorizer_t *a)
 static void
 scan_set(authorizer_t *a)
 {
-    uint32_t  i;
+    uint32_t  i, n;
 
-    for (i = 0; i < a->set->n && !a->limit; i++) {
+    n = a->set->n;
+
+    for (i = 0; i < n && !a->limit; i++) {
         if (!a->set->rules[i].is_template) {
             consider(a, i, NULL);
         }

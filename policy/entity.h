@@ -125,7 +125,7 @@ policy_store_find(const policy_store_t *store, const policy_uid_t *uid)
     uint32_t          at, i;
     policy_entity_t  *e;
 
-    if ((store->types & policy_type_bit(uid)) == 0) {
+    if (store->n == 0) {
         return NULL;
     }
 

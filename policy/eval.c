@@ -4,12 +4,20 @@
 #include "ext.h"
 
 
+/*
+ * What dispatches has no frame then, and what is dispatched to has one of
+ * its own size: most nodes are small.
+ */
+#define APART  __attribute__((noinline))
+
+#define RARE   __attribute__((cold, noinline))
+
 #define MASK_ORDERED  (MASK(POLICY_LONG) | MASK(POLICY_DATETIME)             \
                        | MASK(POLICY_DURATION))
 #define MASK_OBJECT   (MASK(POLICY_RECORD) | MASK(POLICY_ENTITY))
 
 
-int
+RARE int
 policy_eval_fail(policy_eval_t *e, const policy_node_t *node,
     policy_error_kind_t kind)
 {
@@ -22,7 +30,7 @@ policy_eval_fail(policy_eval_t *e, const policy_node_t *node,
 }
 
 
-int
+RARE int
 policy_eval_fail_type(policy_eval_t *e, const policy_node_t *node,
     uint16_t want, unsigned got)
 {
@@ -67,7 +75,7 @@ step(policy_eval_t *e, const policy_value_t *object, const policy_name_t *name,
 }
 
 
-static int
+static RARE int
 fail_attr(policy_eval_t *e, const policy_node_t *node,
     const policy_value_t *object, const policy_step_t *s)
 {
@@ -111,7 +119,7 @@ variable(const policy_eval_t *e, unsigned x)
 }
 
 
-static const policy_value_t *
+static RARE const policy_value_t *
 fail_variable(policy_eval_t *e, const policy_node_t *node)
 {
     policy_value_t  v;
@@ -186,11 +194,15 @@ operand(policy_eval_t *e, const policy_node_t *node, policy_value_t *store)
         return follow(e, node);
     }
 
+    if (node->op == NODE_VAR && node->x == POLICY_CONTEXT) {
+        return &e->context;
+    }
+
     return policy_eval(e, node, store) == 0 ? store : NULL;
 }
 
 
-static int
+static APART int
 eval_attr(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
 {
     policy_value_t         v;
@@ -213,7 +225,7 @@ eval_attr(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
 }
 
 
-static int
+static APART int
 eval_if(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
 {
     int              rc;
@@ -256,7 +268,7 @@ eval_list(policy_eval_t *e, const policy_node_t *node)
 }
 
 
-static int
+static APART int
 eval_set(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
 {
     policy_value_t  *list;
@@ -274,7 +286,7 @@ eval_set(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
 }
 
 
-static int
+static APART int
 eval_record(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
 {
     uint32_t               i, n;
@@ -329,7 +341,7 @@ fail_call(policy_eval_t *e, const policy_node_t *node, policy_status_t rc)
 
 
 /* No function has more than two arguments, a wrong call may. */
-static int
+static APART int
 eval_call(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
 {
     uint32_t               i, n;
@@ -408,7 +420,7 @@ eval_tag(policy_eval_t *e, const policy_node_t *node, policy_value_t *object,
 }
 
 
-static int
+static APART int
 eval_get_tag(policy_eval_t *e, const policy_node_t *node,
     policy_value_t *value)
 {
@@ -429,17 +441,17 @@ eval_get_tag(policy_eval_t *e, const policy_node_t *node,
 }
 
 
-static int
+static APART int
 eval_and(policy_eval_t *e, const policy_node_t *node, int stop)
 {
     int              rc;
-    uint32_t         i;
-    const uint32_t  *kids;
+    const uint32_t  *kids, *end;
 
     kids = node->u.k.p;
+    end = kids + node->u.k.a;
 
-    for (i = 0; i < node->u.k.a; i++) {
-        rc = policy_eval_bool(e, policy_kid(node, kids[i]));
+    for ( /* void */ ; kids < end; kids++) {
+        rc = policy_eval_bool(e, policy_kid(node, *kids));
 
         if (rc < 0 || rc == stop) {
             return rc;
@@ -450,7 +462,7 @@ eval_and(policy_eval_t *e, const policy_node_t *node, int stop)
 }
 
 
-static int
+static APART int
 eval_eq(policy_eval_t *e, const policy_node_t *node, const policy_value_t *b)
 {
     int                    equal;
@@ -479,7 +491,7 @@ eval_eq(policy_eval_t *e, const policy_node_t *node, const policy_value_t *b)
 }
 
 
-static int
+static APART int
 eval_less(policy_eval_t *e, const policy_node_t *node)
 {
     int64_t                x, y;
@@ -520,7 +532,7 @@ eval_less(policy_eval_t *e, const policy_node_t *node)
 }
 
 
-static int
+static APART int
 eval_in(policy_eval_t *e, const policy_node_t *node)
 {
     policy_value_t         v, w;
@@ -536,7 +548,7 @@ eval_in(policy_eval_t *e, const policy_node_t *node)
 }
 
 
-static int
+static APART int
 eval_in_uid(policy_eval_t *e, const policy_node_t *node)
 {
     policy_value_t  x;
@@ -553,7 +565,7 @@ eval_in_uid(policy_eval_t *e, const policy_node_t *node)
 }
 
 
-static int
+static APART int
 eval_has(policy_eval_t *e, const policy_node_t *node)
 {
     int                    rc;
@@ -587,7 +599,7 @@ eval_has(policy_eval_t *e, const policy_node_t *node)
 }
 
 
-static int
+static APART int
 eval_like(policy_eval_t *e, const policy_node_t *node)
 {
     int             rc;
@@ -608,7 +620,7 @@ eval_like(policy_eval_t *e, const policy_node_t *node)
 }
 
 
-static int
+static APART int
 eval_is(policy_eval_t *e, const policy_node_t *node)
 {
     policy_value_t         x, y;
@@ -642,7 +654,7 @@ eval_is(policy_eval_t *e, const policy_node_t *node)
 }
 
 
-static int
+static APART int
 eval_contains(policy_eval_t *e, const policy_node_t *node)
 {
     int                    rc;
@@ -671,7 +683,7 @@ eval_contains(policy_eval_t *e, const policy_node_t *node)
 }
 
 
-static int
+static APART int
 eval_is_empty(policy_eval_t *e, const policy_node_t *node)
 {
     policy_value_t  v;
@@ -688,7 +700,7 @@ eval_is_empty(policy_eval_t *e, const policy_node_t *node)
 }
 
 
-static int
+static APART int
 eval_has_tag(policy_eval_t *e, const policy_node_t *node)
 {
     policy_value_t         object;
@@ -698,7 +710,7 @@ eval_has_tag(policy_eval_t *e, const policy_node_t *node)
 }
 
 
-static int
+static APART int
 eval_not(policy_eval_t *e, const policy_node_t *node)
 {
     int  rc;
@@ -706,56 +718,6 @@ eval_not(policy_eval_t *e, const policy_node_t *node)
     rc = policy_eval_bool(e, policy_kid(node, node->u.k.a));
 
     return rc < 0 ? -1 : !rc;
-}
-
-
-static int
-eval_test(policy_eval_t *e, const policy_node_t *node)
-{
-    switch (node->op) {
-
-    case NODE_AND:
-        return eval_and(e, node, 0);
-
-    case NODE_OR:
-        return eval_and(e, node, 1);
-
-    case NODE_NOT:
-        return eval_not(e, node);
-
-    case NODE_EQ:
-        return eval_eq(e, node, NULL);
-
-    case NODE_EQ_CONST:
-        return eval_eq(e, node, node->u.k.p);
-
-    case NODE_LESS:
-        return eval_less(e, node);
-
-    case NODE_IN:
-        return eval_in(e, node);
-
-    case NODE_IN_UID:
-        return eval_in_uid(e, node);
-
-    case NODE_HAS:
-        return eval_has(e, node);
-
-    case NODE_LIKE:
-        return eval_like(e, node);
-
-    case NODE_IS:
-        return eval_is(e, node);
-
-    case NODE_IS_EMPTY:
-        return eval_is_empty(e, node);
-
-    case NODE_HAS_TAG:
-        return eval_has_tag(e, node);
-
-    default: /* NODE_CONTAINS, NODE_CONTAINS_ALL, NODE_CONTAINS_ANY */
-        return eval_contains(e, node);
-    }
 }
 
 
@@ -812,22 +774,19 @@ policy_eval(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
         return eval_get_tag(e, node, value);
 
     default:
-        rc = eval_test(e, node);
+        rc = policy_eval_bool(e, node);
         *value = policy_bool(rc > 0);
         return rc < 0 ? -1 : 0;
     }
 }
 
 
-int
-policy_eval_bool(policy_eval_t *e, const policy_node_t *node)
+/* A node that need not yield a Bool. */
+static APART int
+eval_any(policy_eval_t *e, const policy_node_t *node)
 {
     policy_value_t         v;
     const policy_value_t  *value;
-
-    if (node->op >= NODE_AND) {
-        return eval_test(e, node);
-    }
 
     value = operand(e, node, &v);
     if (value == NULL) {
@@ -840,4 +799,59 @@ policy_eval_bool(policy_eval_t *e, const policy_node_t *node)
     }
 
     return value->u.i != 0;
+}
+
+
+int
+policy_eval_bool(policy_eval_t *e, const policy_node_t *node)
+{
+    switch (node->op) {
+
+    case NODE_AND:
+        return eval_and(e, node, 0);
+
+    case NODE_OR:
+        return eval_and(e, node, 1);
+
+    case NODE_NOT:
+        return eval_not(e, node);
+
+    case NODE_EQ:
+        return eval_eq(e, node, NULL);
+
+    case NODE_EQ_CONST:
+        return eval_eq(e, node, node->u.k.p);
+
+    case NODE_LESS:
+        return eval_less(e, node);
+
+    case NODE_IN:
+        return eval_in(e, node);
+
+    case NODE_IN_UID:
+        return eval_in_uid(e, node);
+
+    case NODE_HAS:
+        return eval_has(e, node);
+
+    case NODE_LIKE:
+        return eval_like(e, node);
+
+    case NODE_IS:
+        return eval_is(e, node);
+
+    case NODE_CONTAINS:
+    case NODE_CONTAINS_ALL:
+    case NODE_CONTAINS_ANY:
+        return eval_contains(e, node);
+
+    case NODE_IS_EMPTY:
+        return eval_is_empty(e, node);
+
+    case NODE_HAS_TAG:
+        return eval_has_tag(e, node);
+
+    default:
+        return eval_any(e, node);
+    }
 }

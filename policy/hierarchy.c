@@ -23,9 +23,16 @@ static const policy_entity_t *
 find_entity(const policy_eval_t *e, const policy_uid_t *uid)
 {
     size_t                  i;
+    uint64_t                bit;
     const policy_entity_t  *entity;
 
+    bit = policy_type_bit(uid);
+
     for (i = 0; i < e->nstores; i++) {
+        if ((e->stores[i]->types & bit) == 0) {
+            continue;
+        }
+
         entity = policy_store_find(e->stores[i], uid);
         if (entity != NULL) {
             return entity;
@@ -138,7 +145,7 @@ policy_actor_resolve(policy_eval_t *e, const policy_uid_t *uid,
     actor->ancestors = entity->ancestors;
     actor->nancestors = entity->nancestors;
 
-    if (e->nstores < 2) {
+    if (e->nstores < 2 || entity->nopen == 0) {
         return 0;
     }
 
