@@ -163,6 +163,11 @@ my $Server = server(registry => registry(
 
 $Server->start or die $Server->error_log;
 
+is($Server->request(GET => '/metrics')->status, 200,
+   'there are metrics before a tenant has asked for anything');
+unlike($Server->error_log, qr/\[(?:crit|alert|emerg)\]/,
+       '... and no alert of an empty buffer');
+
 my %Token = map { $_ => token(key => 'shared_rs256', tenant => $_) }
                 qw(globex initech nobody);
 $Token{acme} = token();
@@ -259,9 +264,6 @@ for my $kind (@traffic) {
     is($sample->{'tenant_requests_total{tenant="_overflow",code="2xx"}'},
        undef, 'nothing has overflowed');
 }
-
-unlike($Server->error_log, qr/\[(?:crit|alert|emerg)\]/,
-       'a tenant without requests is no empty buffer');
 
 $Server->quit;
 is_deeply([$Server->faults], [], 'no sanitizer has found anything');

@@ -180,18 +180,6 @@ ngx_http_tenant_metrics_text(ngx_http_tenant_text_t *text,
                 continue;
             }
 
-            if (family == 0) {
-                for (n = 0; n < 6 && s[i].c.requests[n] == 0; n++) {
-                    /* void */
-                }
-
-                /* no text: nginx takes no empty buffer */
-
-                if (n == 6) {
-                    continue;
-                }
-            }
-
             b = ngx_http_tenant_text_buf(text, NGX_HTTP_TENANT_METRICS_SLOT);
             if (b == NULL) {
                 return NGX_ERROR;
