@@ -23,6 +23,10 @@ my %cedar = (
     broken => qq{\@id("open")\npermit(principal, action, resource);\n}
              . qq{\@id("careless")\nforbid(principal, action, resource)\n}
              . qq{when { principal.clearance < 3 };\n},
+    vast => qq{\@id("open")\npermit(principal, action, resource);\n}
+            . qq{\@id("vast")\nforbid(principal, action, resource)\n}
+            . "when { [" . join(', ', ('context.path') x 40000)
+            . "].isEmpty() };\n",
     careful => qq{\@id("careful")\nforbid(principal, action, resource)\n}
              . qq{unless { principal has clearance };\n},
 );
@@ -53,7 +57,7 @@ EOF_CONFIG
     $block->set_value(request => 'GET /t') unless defined $block->request;
 });
 
-plan 'no_plan';
+plan tests => repeat_each() * 77;
 no_long_string();
 run_tests();
 
@@ -290,6 +294,45 @@ tenant refused
 X-Decision: allow
 --- response_body
 agent
+
+
+=== an engine that stops denies, in shadow mode too
+--- config
+    location /t {
+        tenant_auth on;
+        tenant_agent support;
+        tenant_policy_file $TEST_NGINX_FIXTURES/vast.cedar;
+        proxy_pass http://agents/agent/;
+
+        location /t/shadow/ {
+            tenant_policy shadow;
+            proxy_pass http://agents/agent/;
+        }
+    }
+--- request eval
+['GET /t/', 'GET /t/shadow/']
+--- error_code eval: [500, 500]
+--- response_body eval
+[('{"type":"urn:ngx-tenant:problem:fault",'
+  . '"title":"Internal Server Error","status":500,'
+  . '"detail":"the policy engine met a limit"}' . "\n") x 2]
+--- error_log
+tenant policy: engine stopped: limit
+
+
+=== a server that authenticates without policies answers nothing
+--- http_config
+    server {
+        listen unix:$TEST_NGINX_HTML_DIR/bare.sock;
+        tenant_auth on;
+    }
+--- config
+    location /t {
+        proxy_pass http://unix:$TEST_NGINX_HTML_DIR/bare.sock:/;
+    }
+--- error_code: 500
+--- error_log
+tenant_policy_file or tenant_agent is not set here
 
 
 === shadow mode does not excuse a token

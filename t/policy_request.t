@@ -283,6 +283,13 @@ $locations
             tenant_action \$arg_action;
             proxy_pass http://127.0.0.1:$Agent;
         }
+
+        location /method/ {
+            tenant_auth on;
+            tenant_policy_file $Named;
+            tenant_agent support;
+            proxy_pass http://127.0.0.1:$Agent;
+        }
 EOF_SERVER
 );
 
@@ -314,6 +321,15 @@ is(ask('alice', '/action/?action=tools:read')->status, 200,
    'tenant_action names the action');
 is(ask('alice', '/action/ping?action=tools:write')->status, 403,
    '... whatever method and path say');
+
+{
+    my @auth = (Authorization => "Bearer $Token{alice}");
+
+    is($Server->request(POST => '/action/?action=PingAgent', @auth)->status,
+       200, 'a POST may ping if tenant_action says so');
+    is($Server->request(POST => '/method/ping', @auth)->status, 403,
+       '... but of itself it invokes, whatever the path');
+}
 
 for my $action ('', 'a' x 129) {
     my $res = ask('alice', "/action/?action=$action");

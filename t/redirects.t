@@ -60,7 +60,7 @@ CONF
         if !defined $block->more_headers;
 });
 
-plan tests => repeat_each() * 86;
+plan tests => repeat_each() * 90;
 run_tests();
 
 __DATA__
@@ -379,6 +379,27 @@ GET /t
     }
     location @public {
         tenant_header X-Unused "";
+        proxy_pass http://127.0.0.1:$TEST_NGINX_AGENT_PORT;
+    }
+--- response_body chomp
+/t Authorization=Bearer
+--- no_error_log
+[error]
+removed the client's header
+
+
+=== nor does one to a location that never heard of headers
+--- request
+GET /t
+--- config
+    location = /t {
+        tenant_auth on;
+        tenant_header X-Key secret-of-a;
+        proxy_intercept_errors on;
+        error_page 500 = @public;
+        proxy_pass http://agents/broken;
+    }
+    location @public {
         proxy_pass http://127.0.0.1:$TEST_NGINX_AGENT_PORT;
     }
 --- response_body chomp
