@@ -51,8 +51,18 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 }
 
 /* a promise nobody waited for: the run is not what it seems */
-process.once('uncaughtException', async (error) => {
+let broken = false;
+
+process.on('uncaughtException', async (error) => {
     console.log(error.stack ?? String(error));
+
+    /* the end of one often brings others, which must not cut it short */
+
+    if (broken) {
+        return;
+    }
+
+    broken = true;
     await finish();
     console.log('0 passed, 1 failed');
     process.exit(1);
