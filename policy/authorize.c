@@ -4,7 +4,7 @@
 
 
 /* A set of so many is done with sooner than the index is asked. */
-#define SCAN_MAX  16
+#define SCAN_MAX  8
 
 
 typedef struct {
