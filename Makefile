@@ -20,7 +20,7 @@ CC      ?= gcc
 
 # SAN=address builds everything below build/asan with ASan and UBSan.
 ifeq ($(SAN),address)
-BUILD    := $(BUILD)/asan
+override BUILD := $(BUILD)/asan
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
             -fno-omit-frame-pointer
 
