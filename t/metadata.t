@@ -40,6 +40,7 @@ location /variable {
     tenant_resource https://gw.test/$arg_x;
     try_files /none @ok;
 }
+location /bytes { tenant_resource https://gw.test$uri; try_files /none @ok; }
 location /none { try_files /none @ok; }
 location /off { tenant_auth off; tenant_resource https://gw.test/off; }
 location /plain { tenant_auth off; return 200 secret; }
@@ -143,7 +144,8 @@ for my $x ('a%22', 'a"b', 'a\\b', "a\x80") {
 # Where there is nothing to say
 
 for my $path ('/none', '/off', '/plain', '/missing/x', 'x', '/t/nobody/mcp',
-              '/t/acme/mcp/more', "$WELL_KNOWN/listed")
+              '/t/acme/mcp/more', "$WELL_KNOWN/listed",
+              '/bytes/%ff')
 {
     my $res = $Server->request(GET => "$WELL_KNOWN$path");
 

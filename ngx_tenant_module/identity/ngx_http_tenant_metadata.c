@@ -291,12 +291,16 @@ ngx_http_tenant_metadata_send(ngx_http_request_t *r)
 }
 
 
-/* NULL: no memory, or a tenant that is not known: nothing to say. */
+/*
+ * NULL: no memory, or a resource that is no text, or a tenant that is not
+ * known: nothing to say.
+ */
 
 static json_t *
 ngx_http_tenant_metadata_document(ngx_http_request_t *r, ngx_str_t *resource)
 {
-    json_t                      *root, *servers, *scopes, *methods, *text;
+    int                          rc;
+    json_t                      *root, *servers, *scopes, *methods;
     ngx_str_t                   *scope;
     ngx_uint_t                   i;
     ngx_http_tenant_loc_conf_t  *tlcf;
@@ -306,12 +310,19 @@ ngx_http_tenant_metadata_document(ngx_http_request_t *r, ngx_str_t *resource)
     root = json_object();
     servers = json_array();
     methods = json_array();
-    text = json_stringn((char *) resource->data, resource->len);
 
-    if (json_object_set_new(root, "resource", text) != 0
-        || json_object_set_new(root, "authorization_servers", servers) != 0
-        || json_object_set_new(root, "bearer_methods_supported", methods)
-           != 0
+    /* each belongs to the document, or is freed, before the next may fail */
+
+    rc = json_object_set_new(root, "authorization_servers", servers);
+    rc |= json_object_set_new(root, "bearer_methods_supported", methods);
+
+    /* made of variables, which need not be UTF-8 */
+
+    rc |= json_object_set_new(root, "resource",
+                              json_stringn((char *) resource->data,
+                                           resource->len));
+
+    if (rc != 0
         || json_array_append_new(methods, json_string("header")) != 0
         || ngx_http_tenant_metadata_servers(r, servers) != NGX_OK)
     {
