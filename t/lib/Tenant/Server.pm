@@ -571,7 +571,9 @@ sub reports
 sub without_foreign_leaks
 {
     my ($text, @modules) = @_;
-    my $ours = join '|', '<unknown module>', map { quotemeta } @modules;
+    # a frame names the source where it is known, else the object
+    my $ours = join '|', '<unknown module>',
+                    map { quotemeta } "$ROOT/", @modules;
     my ($own, $foreign) = (0, 0);
 
     return ($text, 0) unless $text =~ /ERROR: LeakSanitizer/;

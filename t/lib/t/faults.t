@@ -92,6 +92,10 @@ subtest 'whose leak it is' => sub {
     ($n) = $reports->($head . $ours =~ s/\(.x.ngx_mod.*/(<unknown module>)/r
                       . $tail, 'ngx_mod.so');
     is($n, 2, 'or has been until the end');
+    my $source = Tenant::Server::project_root() . '/ngx_tenant_module/a.c:7';
+    ($n) = $reports->($head . $nginx . $ours =~ s/\(.x.ngx_mod.*/$source/r
+                      . $tail, 'ngx_mod.so');
+    is($n, 2, 'where the source of a frame is known, that tells');
     ($n) = $reports->("$head$nginx$tail"
         . "==8==ERROR: AddressSanitizer: heap-buffer-overflow\n",
         'ngx_mod.so');
