@@ -14,7 +14,7 @@ import { World } from './lib/world.js';
 
 
 /* after the others, in this order: the later ones disturb more */
-const LAST = ['routing', 'mixed', 'reload', 'log'];
+const LAST = ['routing', 'mixed', 'reload', 'log', 'oidc'];
 
 const suites = fs.readdirSync(new URL('suite', import.meta.url))
     .filter((name) => name.endsWith('.js'))
