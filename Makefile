@@ -68,11 +68,13 @@ $(MODULE_DIR)/Makefile: config $(MODULE_LIST)
 	    --builddir=$(MODULE_DIR)' > $(MODULE_DIR)/configure.log 2>&1 \
 	    || { tail -20 $(MODULE_DIR)/configure.log; rm -f $@; exit 1; }
 
+# Renamed into place: a gateway that runs has the old file mapped.
 $(MODULE): $(MODULE_DIR)/Makefile $(MODULE_SRCS)
 	@$(MAKE) -f $(MODULE_DIR)/Makefile -C $(NGINX_SRC) modules \
 	    > $(MODULE_DIR)/make.log 2>&1 \
 	    || { grep -A8 'error:' $(MODULE_DIR)/make.log; exit 1; }
-	@cp $(MODULE_DIR)/ngx_http_tenant_module.so $@
+	@cp $(MODULE_DIR)/ngx_http_tenant_module.so $@.new
+	@mv $@.new $@
 
 run:
 	scripts/run
