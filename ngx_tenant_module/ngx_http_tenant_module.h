@@ -177,6 +177,12 @@ struct ngx_http_tenant_ctx_s {
 extern ngx_module_t  ngx_http_tenant_module;
 
 
+/* Handlers of the phases; only ngx_http_tenant_module.c registers them. */
+ngx_int_t ngx_http_tenant_preaccess_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_tenant_precontent_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_tenant_log_handler(ngx_http_request_t *r);
+
+
 /*
  * The caller, looked for now if nobody asked yet; NULL: no memory, or no
  * registry.
