@@ -84,9 +84,9 @@ test:
 
 # The module with ASan and UBSan inside the packaged nginx, and the C parts.
 asan:
-	$(MAKE) SAN=address module build/asan/unit-tests
+	$(MAKE) SAN=address module
 	$(MAKE) SAN=address test-unit test-policy
-	scripts/prove --asan t/*.t
+	TEST_BUILD_DIR=$(abspath $(BUILD)) scripts/prove --asan t/*.t
 
 bench:
 	scripts/bench
