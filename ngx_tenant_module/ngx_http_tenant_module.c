@@ -15,7 +15,7 @@
 
 
 #define NGX_HTTP_TENANT_ZONE_SIZE   (4 * 1024 * 1024)
-#define NGX_HTTP_TENANT_CACHE_SIZE  (16 * 1024 * 1024)
+#define NGX_HTTP_TENANT_CACHE_SIZE  (32 * 1024 * 1024)
 
 
 static void *ngx_http_tenant_create_main_conf(ngx_conf_t *cf);

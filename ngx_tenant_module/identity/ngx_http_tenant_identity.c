@@ -10,6 +10,10 @@
 
 #define NGX_HTTP_TENANT_CACHE_ENTRIES  65536
 
+/* bytes of an identity with its claims and entities, measured with tokens of
+ * a dozen claims: growth of a worker for each, less the token's entry */
+#define NGX_HTTP_TENANT_IDENTITY_SIZE  6656
+
 
 static ngx_http_tenant_identity_t *ngx_http_tenant_identity_verify(
     ngx_http_request_t *r, ngx_str_t *token, tenant_identity_t *names,
@@ -108,7 +112,7 @@ ngx_http_tenant_identify(ngx_http_request_t *r,
 
     if (tenant_cache_insert(tmcf->token_cache, (char *) token.data,
                             token.len, identity,
-                            sizeof(ngx_http_tenant_identity_t) + 2048,
+                            NGX_HTTP_TENANT_IDENTITY_SIZE,
                             names.expires, now)
         == TENANT_CACHE_OK)
     {
