@@ -33,6 +33,8 @@ static void ngx_http_tenant_keyset_skipped(void *data, size_t index,
     tenant_str_t kid, const char *reason);
 static bool ngx_http_tenant_keyset_is_issuer(const void *value, void *data);
 static time_t ngx_http_tenant_keyset_jitter(time_t seconds);
+static void ngx_http_tenant_keyset_moved(ngx_http_tenant_keyset_t *keyset,
+    ngx_http_tenant_shared_keys_t *sh);
 static ngx_http_tenant_shared_keys_t *ngx_http_tenant_keyset_shared(
     ngx_http_tenant_keyset_t *keyset);
 
@@ -49,7 +51,7 @@ ngx_http_tenant_keyset_ready(ngx_http_tenant_keyset_t *keyset)
         return keyset->jwks ? NGX_OK : NGX_DECLINED;
     }
 
-    if (keyset->generation != sh->generation
+    if (keyset->generation != sh->generation && sh->text
         && ngx_http_tenant_keyset_load(keyset) != NGX_OK)
     {
         return NGX_DECLINED;
@@ -222,12 +224,12 @@ ngx_http_tenant_keyset_load(ngx_http_tenant_keyset_t *keyset)
 
     ngx_shmtx_lock(&shpool->mutex);
 
-    len = sh->len;
+    len = sh->text ? sh->text->len : 0;
     generation = sh->generation;
-    text = sh->text ? ngx_alloc(len, ngx_cycle->log) : NULL;
+    text = len ? ngx_alloc(len, ngx_cycle->log) : NULL;
 
     if (text) {
-        ngx_memcpy(text, sh->text, len);
+        ngx_memcpy(text, sh->text->data, len);
     }
 
     ngx_shmtx_unlock(&shpool->mutex);
@@ -269,7 +271,10 @@ ngx_http_tenant_keyset_is_issuer(const void *value, void *data)
 }
 
 
-/* NGX_OK: the fetch is ours to make; NGX_DECLINED: somebody else's. */
+/*
+ * NGX_OK: the fetch is ours to make; NGX_DECLINED: somebody else's;
+ * NGX_ERROR: nobody's.
+ */
 
 static ngx_int_t
 ngx_http_tenant_keyset_lease(ngx_http_tenant_keyset_t *keyset)
@@ -288,7 +293,13 @@ ngx_http_tenant_keyset_lease(ngx_http_tenant_keyset_t *keyset)
 
     ngx_shmtx_lock(&shpool->mutex);
 
-    if (sh->lease <= now) {
+    if (sh->source != keyset->source) {
+
+        /* a newer configuration has another URL: ours is nobody's now */
+
+        rc = NGX_ERROR;
+
+    } else if (sh->lease <= now) {
 
         /* discovery and keys; a worker that dies loses it by itself */
 
@@ -308,11 +319,14 @@ ngx_http_tenant_keyset_lease(ngx_http_tenant_keyset_t *keyset)
 static ngx_int_t
 ngx_http_tenant_keyset_fetch(ngx_http_tenant_keyset_t *keyset)
 {
+    ngx_int_t                      rc;
     ngx_http_tenant_issuer_t      *issuer;
     ngx_http_tenant_fetch_conf_t   conf;
 
-    if (ngx_http_tenant_keyset_lease(keyset) != NGX_OK) {
-        return NGX_AGAIN;
+    rc = ngx_http_tenant_keyset_lease(keyset);
+
+    if (rc != NGX_OK) {
+        return rc == NGX_ERROR ? NGX_DECLINED : NGX_AGAIN;
     }
 
     issuer = keyset->issuer;
@@ -473,12 +487,12 @@ ngx_http_tenant_keyset_publish(ngx_http_tenant_keyset_t *keyset,
     ngx_http_tenant_answer_t *answer)
 {
     time_t                           now, ttl;
-    u_char                          *text, *old;
     ngx_uint_t                       changed, level;
     ngx_slab_pool_t                 *shpool;
     ngx_http_tenant_totals_t        *totals;
     ngx_http_tenant_main_conf_t     *tmcf;
     ngx_http_tenant_shared_keys_t   *sh;
+    ngx_http_tenant_shared_text_t   *text, *old;
 
     tmcf = keyset->tmcf;
     totals = tmcf->zone->data;
@@ -492,11 +506,21 @@ ngx_http_tenant_keyset_publish(ngx_http_tenant_keyset_t *keyset,
 
     ngx_shmtx_lock(&shpool->mutex);
 
-    changed = sh->text == NULL || sh->len != answer->body.len
-              || ngx_memcmp(sh->text, answer->body.data, sh->len) != 0;
+    if (sh->source != keyset->source) {
+        ngx_shmtx_unlock(&shpool->mutex);
+        ngx_http_tenant_keyset_resume(keyset);
+        return;
+    }
+
+    changed = sh->text == NULL || sh->text->len != answer->body.len
+              || ngx_memcmp(sh->text->data, answer->body.data,
+                            answer->body.len)
+                 != 0;
 
     if (changed) {
-        text = ngx_slab_alloc_locked(shpool, answer->body.len);
+        text = ngx_slab_alloc_locked(shpool,
+                                     sizeof(ngx_http_tenant_shared_text_t)
+                                     + answer->body.len);
 
         if (text == NULL) {
             ngx_shmtx_unlock(&shpool->mutex);
@@ -505,11 +529,13 @@ ngx_http_tenant_keyset_publish(ngx_http_tenant_keyset_t *keyset,
             return;
         }
 
-        ngx_memcpy(text, answer->body.data, answer->body.len);
+        text->len = answer->body.len;
+        ngx_memcpy(text->data, answer->body.data, text->len);
+
+        /* one store: a worker that is killed here leaves the old or the new */
 
         old = sh->text;
         sh->text = text;
-        sh->len = answer->body.len;
         sh->generation++;
 
         if (old) {
@@ -569,6 +595,12 @@ ngx_http_tenant_keyset_failed(ngx_http_tenant_keyset_t *keyset,
     now = ngx_time();
 
     ngx_shmtx_lock(&shpool->mutex);
+
+    if (sh->source != keyset->source) {
+        ngx_shmtx_unlock(&shpool->mutex);
+        ngx_http_tenant_keyset_resume(keyset);
+        return;
+    }
 
     failures = ++sh->failures;
     wait = failures > 8 ? NGX_HTTP_TENANT_BACKOFF_MAX
@@ -716,11 +748,19 @@ ngx_http_tenant_keyset_arm(ngx_http_tenant_keyset_t *keyset)
 ngx_int_t
 ngx_http_tenant_keyset_start(ngx_http_tenant_keyset_t *keyset)
 {
+    ngx_str_t  *url;
+
     if (keyset->issuer->jwks_uri.len == 0
         && keyset->issuer->discovery.len == 0)
     {
         return NGX_OK;
     }
+
+    url = keyset->issuer->jwks_uri.len ? &keyset->issuer->jwks_uri
+                                       : &keyset->issuer->discovery;
+
+    keyset->source = (uint64_t) ngx_crc32_long(url->data, url->len) << 32
+                     | ngx_murmur_hash2(url->data, url->len);
 
     keyset->shared = ngx_http_tenant_keyset_shared(keyset);
 
@@ -772,6 +812,38 @@ ngx_http_tenant_keyset_stop(ngx_http_tenant_keyset_t *keyset)
 }
 
 
+/*
+ * With the zone's mutex held: the registry names another URL for the issuer,
+ * so what came from the one before is no longer its keys.
+ */
+
+static void
+ngx_http_tenant_keyset_moved(ngx_http_tenant_keyset_t *keyset,
+    ngx_http_tenant_shared_keys_t *sh)
+{
+    ngx_slab_pool_t                *shpool;
+    ngx_http_tenant_shared_text_t  *text;
+
+    shpool = (ngx_slab_pool_t *) keyset->tmcf->zone->shm.addr;
+
+    text = sh->text;
+    sh->text = NULL;
+
+    if (text) {
+        ngx_slab_free_locked(shpool, text);
+    }
+
+    sh->source = keyset->source;
+    sh->generation++;
+    sh->lease = 0;
+    sh->attempted = 0;
+    sh->fetched = 0;
+    sh->refresh = 0;
+    sh->expires = 0;
+    sh->failures = 0;
+}
+
+
 static ngx_http_tenant_shared_keys_t *
 ngx_http_tenant_keyset_shared(ngx_http_tenant_keyset_t *keyset)
 {
@@ -806,6 +878,10 @@ ngx_http_tenant_keyset_shared(ngx_http_tenant_keyset_t *keyset)
             ngx_rbtree_insert(&totals->issuers, &sh->sn.node);
             ngx_queue_insert_tail(&totals->issuer_queue, &sh->queue);
         }
+    }
+
+    if (sh && sh->source != keyset->source) {
+        ngx_http_tenant_keyset_moved(keyset, sh);
     }
 
     ngx_shmtx_unlock(&shpool->mutex);

@@ -15,11 +15,20 @@
 #include "tenant_jwks.h"
 
 
+/* Length and bytes in one block, so that one store replaces both. */
+typedef struct {
+    size_t           len;
+    u_char           data[];
+} ngx_http_tenant_shared_text_t;
+
+
 /* Of an issuer, in shared memory; written under the zone's mutex. */
 typedef struct {
     ngx_str_node_t   sn;             /* sn.str: iss */
     ngx_queue_t      queue;
 
+    uint64_t         source;         /* hash of the URL; a reload that names
+                                        another one starts anew */
     ngx_atomic_t     generation;     /* of the text */
     ngx_atomic_t     attempts;       /* finished ones, good or bad */
 
@@ -31,8 +40,7 @@ typedef struct {
     ngx_uint_t       failures;       /* since the newest success */
     ngx_uint_t       status;         /* HTTP status of the newest attempt */
 
-    size_t           len;
-    u_char          *text;           /* JWK Set; NULL: none yet */
+    ngx_http_tenant_shared_text_t  *text;    /* JWK Set; NULL: none yet */
 } ngx_http_tenant_shared_keys_t;
 
 
@@ -44,6 +52,7 @@ struct ngx_http_tenant_keyset_s {
 
     /* of a fetched set */
     ngx_http_tenant_shared_keys_t   *shared;
+    uint64_t                         source;
     ngx_uint_t                       generation;  /* what jwks is made of */
     ngx_http_tenant_fetch_t         *fetch;
     ngx_queue_t                      queue;       /* fetched sets in use */
