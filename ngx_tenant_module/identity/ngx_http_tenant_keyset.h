@@ -119,6 +119,10 @@ char *ngx_http_tenant_keys_slot(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_int_t ngx_http_tenant_keyset_create(ngx_conf_t *cf,
     ngx_http_tenant_main_conf_t *tmcf, ngx_http_tenant_issuer_t *issuer);
 
+/* Found, or made; NULL: the zone is full.  Emptied if it is another URL's. */
+ngx_http_tenant_shared_keys_t *ngx_http_tenant_keyset_shared(
+    ngx_http_tenant_keyset_t *keyset);
+
 /* In a worker: finds the shared part, arms the timer. */
 ngx_int_t ngx_http_tenant_keyset_start(ngx_http_tenant_keyset_t *keyset);
 void ngx_http_tenant_keyset_stop(ngx_http_tenant_keyset_t *keyset);
