@@ -38,11 +38,18 @@ for (const bytes of [100, 64 * 1024, MIB - 1, MIB]) {
 }
 
 
-test('what is too much for the runtime is its 413', async (world) => {
-    const { status } = await world.ask('globex', sized(MIB + 1));
+// The runtime answers at once and closes with most of the body unread: its
+// answer may be lost in the reset, which is nginx's 502 then.
+test('what is too much for the runtime is refused, the next is not',
+    async (world) => {
+        const { status } = await world.ask('globex', sized(MIB + 1));
 
-    assert.equal(status, 413);
-});
+        assert.ok([413, 502].includes(status), `status ${status}`);
+
+        const { json } = await world.ask('globex', sized(1000));
+
+        assert.equal(json.tenant, 'globex');
+    });
 
 
 test('large bodies of several tenants at once stay apart', async (world) => {
