@@ -8,6 +8,10 @@ use Test::More;
 use Tenant::Fixtures;
 use Tenant::Server qw(sanitizer_reports);
 
+# a shell cannot trap what was ignored when it began, as SIGQUIT is in what
+# another shell runs in the background
+$SIG{QUIT} = 'DEFAULT';
+
 $ENV{TEST_NGINX_SERVROOT} = fixture_dir() . '/root';
 delete @ENV{qw(TEST_NGINX_SERVER_PORT TEST_NGINX_PORT TEST_NGINX_HTML_DIR
                TEST_NGINX_PRELOAD)};
