@@ -1,6 +1,7 @@
 #include "ngx_http_tenant_keyset.h"
 #include "ngx_http_tenant_identity.h"
 #include "tenant_cache.h"
+#include "tenant_discovery.h"
 #include "../metering/ngx_http_tenant_counters.h"
 
 
@@ -9,7 +10,6 @@
 #define NGX_HTTP_TENANT_POLL           20    /* milliseconds, for another
                                                 worker's fetch */
 #define NGX_HTTP_TENANT_HOLD           500   /* milliseconds, for our own */
-#define NGX_HTTP_TENANT_DISCOVERY_MAX  65536 /* bytes */
 
 
 static ngx_int_t ngx_http_tenant_keyset_load(
@@ -338,7 +338,7 @@ ngx_http_tenant_keyset_fetch(ngx_http_tenant_keyset_t *keyset)
 
     } else {
         conf.url = issuer->discovery;
-        conf.max_size = NGX_HTTP_TENANT_DISCOVERY_MAX;
+        conf.max_size = tenant_discovery_limits.max_bytes;
         conf.handler = ngx_http_tenant_keyset_discovered;
     }
 
@@ -353,20 +353,17 @@ ngx_http_tenant_keyset_fetch(ngx_http_tenant_keyset_t *keyset)
 }
 
 
-/*
- * OpenID Connect Discovery 1.0, section 4.3, and RFC 8414, section 3.3: the
- * issuer in the document must be exactly the one we asked for.
- */
-
 static void
 ngx_http_tenant_keyset_discovered(void *data,
     ngx_http_tenant_answer_t *answer)
 {
     ngx_http_tenant_keyset_t  *keyset = data;
 
-    json_t                        *root, *iss, *uri;
     const char                    *error;
+    tenant_str_t                   iss;
+    tenant_discovery_t             discovery;
     tenant_json_error_t            err;
+    tenant_discovery_status_t      rc;
     ngx_http_tenant_fetch_conf_t   conf;
 
     keyset->fetch = NULL;
@@ -377,42 +374,32 @@ ngx_http_tenant_keyset_discovered(void *data,
         return;
     }
 
-    root = tenant_json_parse((char *) answer->body.data, answer->body.len,
-                             &tenant_json_jwks_limits, &err);
-    if (root == NULL) {
+    iss.data = (char *) keyset->issuer->sn.str.data;
+    iss.len = keyset->issuer->sn.str.len;
+
+    rc = tenant_discovery_parse(&discovery, (char *) answer->body.data,
+                                answer->body.len, iss, &err);
+
+    if (rc != TENANT_DISCOVERY_OK) {
         ngx_http_tenant_keyset_failed(keyset, answer->status,
                                       "discovery document",
-                                      tenant_json_reason(err.code));
+                                      rc == TENANT_DISCOVERY_JSON
+                                      ? tenant_json_reason(err.code)
+                                      : tenant_discovery_reason(rc));
         return;
     }
 
-    iss = json_object_get(root, "issuer");
-    uri = json_object_get(root, "jwks_uri");
     error = NULL;
 
     ngx_memzero(&conf, sizeof(ngx_http_tenant_fetch_conf_t));
 
-    if (!json_is_string(iss)
-        || json_string_length(iss) != keyset->issuer->sn.str.len
-        || ngx_memcmp(json_string_value(iss), keyset->issuer->sn.str.data,
-                      keyset->issuer->sn.str.len)
-           != 0)
-    {
-        error = "is of another issuer";
+    conf.url.data = (u_char *) discovery.jwks_uri.data;
+    conf.url.len = discovery.jwks_uri.len;
 
-    } else if (!json_is_string(uri)) {
-        error = "has no jwks_uri";
+    if (ngx_http_tenant_fetch_check(keyset->tmcf, &conf.url)) {
+        error = "has a jwks_uri that may not be fetched";
 
     } else {
-        conf.url.data = (u_char *) json_string_value(uri);
-        conf.url.len = json_string_length(uri);
-
-        if (ngx_http_tenant_fetch_check(keyset->tmcf, &conf.url)) {
-            error = "has a jwks_uri that may not be fetched";
-        }
-    }
-
-    if (error == NULL) {
         conf.data = keyset;
         conf.max_size = tenant_json_jwks_limits.max_bytes;
         conf.handler = ngx_http_tenant_keyset_fetched;
@@ -424,7 +411,7 @@ ngx_http_tenant_keyset_discovered(void *data,
         }
     }
 
-    json_decref(root);
+    tenant_discovery_free(&discovery);
 
     if (error) {
         ngx_http_tenant_keyset_failed(keyset, answer->status,

@@ -109,6 +109,7 @@ main(void)
     srunner_add_suite(runner, suite_claim_path());
     srunner_add_suite(runner, suite_rules());
     srunner_add_suite(runner, suite_claims());
+    srunner_add_suite(runner, suite_discovery());
     srunner_add_suite(runner, suite_actor());
     srunner_add_suite(runner, suite_cache());
 

@@ -15,6 +15,7 @@ Suite *suite_b64url(void);
 Suite *suite_cache(void);
 Suite *suite_claim_path(void);
 Suite *suite_claims(void);
+Suite *suite_discovery(void);
 Suite *suite_json(void);
 Suite *suite_jwks(void);
 Suite *suite_jws(void);

@@ -53,7 +53,7 @@ coverage-unit:
 
 FUZZ_SECONDS  ?= 30
 FUZZ_CC       ?= clang-14
-FUZZ_TARGETS  := fuzz_token fuzz_jwks fuzz_rules
+FUZZ_TARGETS  := fuzz_token fuzz_jwks fuzz_rules fuzz_discovery
 
 $(BUILD)/fuzz/%: t/fuzz/%.c $(IDENTITY_SRCS)
 	@mkdir -p $(@D)
