@@ -32,6 +32,7 @@ typedef struct ngx_http_tenant_identity_s      ngx_http_tenant_identity_t;
 typedef struct ngx_http_tenant_policies_s      ngx_http_tenant_policies_t;
 typedef struct ngx_http_tenant_decision_log_s  ngx_http_tenant_decision_log_t;
 typedef struct ngx_http_tenant_keyset_s        ngx_http_tenant_keyset_t;
+typedef struct ngx_http_tenant_pending_s       ngx_http_tenant_pending_t;
 typedef struct ngx_http_tenant_source_s        ngx_http_tenant_source_t;
 typedef struct ngx_http_tenant_servers_s       ngx_http_tenant_servers_t;
 typedef struct ngx_http_tenant_ctx_s           ngx_http_tenant_ctx_t;
@@ -144,8 +145,8 @@ typedef struct {
     ngx_http_tenant_refusal_t        refusal;   /* of the token */
     ngx_str_t                        token;     /* as it came */
     ngx_http_tenant_source_t        *source;    /* where it stood */
-    ngx_http_tenant_keyset_t        *pending;   /* keys that the token has to
-                                                   wait for */
+    ngx_http_tenant_pending_t       *pending;   /* what the token has to wait
+                                                   for */
     ngx_http_tenant_ctx_t           *last;      /* newest pass of the main
                                                    request */
     unsigned                         waited:1;
@@ -166,7 +167,7 @@ struct ngx_http_tenant_ctx_s {
     void                            *reasons;
     ngx_uint_t                       nreasons;
 
-    void                            *waiter;    /* while it waits for keys */
+    void                            *waiter;    /* for what is pending */
 
     unsigned                         decided:1;
     unsigned                         allowed:1;

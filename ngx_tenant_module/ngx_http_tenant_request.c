@@ -7,8 +7,8 @@
 #include "authz/ngx_http_tenant_authz.h"
 #include "context/ngx_http_tenant_context.h"
 #include "identity/ngx_http_tenant_identity.h"
-#include "identity/ngx_http_tenant_keyset.h"
 #include "identity/ngx_http_tenant_metadata.h"
+#include "identity/ngx_http_tenant_pending.h"
 #include "metering/ngx_http_tenant_counters.h"
 #include "protocol/ngx_http_tenant_protocol.h"
 #include "routing/ngx_http_tenant_route.h"
@@ -101,8 +101,8 @@ ngx_http_tenant_preaccess_handler(ngx_http_request_t *r)
 
 
 /*
- * NGX_OK: nothing to wait for any more, or refused.  The keys may have come
- * while the request was in earlier phases.
+ * NGX_OK: nothing to wait for any more, or refused.  It may have come while
+ * the request was in earlier phases.
  */
 
 static ngx_int_t
@@ -121,7 +121,7 @@ ngx_http_tenant_wait(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
         }
     }
 
-    rc = ngx_http_tenant_identity_park(r, ctx);
+    rc = ngx_http_tenant_pending_park(r, ctx);
 
     return rc == NGX_DECLINED ? NGX_OK : rc;
 }

@@ -35,9 +35,6 @@ static ngx_int_t ngx_http_tenant_identity_actor(
 static void ngx_http_tenant_identity_claims(
     ngx_http_tenant_refusal_t *refusal, tenant_claims_result_t checked);
 static void ngx_http_tenant_identity_drop(void *value, void *data);
-static void ngx_http_tenant_identity_parked(ngx_http_request_t *r);
-static void ngx_http_tenant_identity_resume(void *data);
-static void ngx_http_tenant_identity_leave(void *data);
 static ngx_int_t ngx_http_tenant_identity_create_keys(void *data,
     ngx_http_tenant_issuer_t *issuer);
 static ngx_int_t ngx_http_tenant_identity_start_keys(void *data,
@@ -50,14 +47,8 @@ void
 ngx_http_tenant_identify(ngx_http_request_t *r,
     ngx_http_tenant_caller_t *caller)
 {
-    time_t                        now;
-    ngx_str_t                     token;
-    tenant_identity_t             names;
-    ngx_http_tenant_totals_t     *totals;
-    ngx_http_tenant_identity_t   *identity;
-    ngx_http_tenant_main_conf_t  *tmcf;
-
-    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
+    tenant_identity_t            names;
+    ngx_http_tenant_identity_t  *identity;
 
     caller->pending = NULL;
 
@@ -65,15 +56,40 @@ ngx_http_tenant_identify(ngx_http_request_t *r,
         return;
     }
 
-    token = caller->token;
+    identity = ngx_http_tenant_identity_cached(r, &caller->token);
 
-    now = ngx_time();
+    if (identity) {
+        caller->identity = identity;
+        return;
+    }
+
+    identity = ngx_http_tenant_identity_verify(r, &caller->token, &names,
+                                               caller);
+    if (identity == NULL) {
+        return;
+    }
+
+    caller->identity = identity;
+
+    ngx_http_tenant_identity_keep(r, &caller->token, identity,
+                                  names.expires);
+}
+
+
+ngx_http_tenant_identity_t *
+ngx_http_tenant_identity_cached(ngx_http_request_t *r, ngx_str_t *key)
+{
+    ngx_http_tenant_totals_t     *totals;
+    ngx_http_tenant_identity_t   *identity;
+    ngx_http_tenant_main_conf_t  *tmcf;
+
+    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
     totals = ngx_http_tenant_totals(r);
 
     ngx_http_tenant_keysets_sync(tmcf);
 
-    identity = tenant_cache_find(tmcf->token_cache, (char *) token.data,
-                                 token.len, now);
+    identity = tenant_cache_find(tmcf->token_cache, (char *) key->data,
+                                 key->len, ngx_time());
 
     if (identity
         && identity->generation
@@ -83,37 +99,28 @@ ngx_http_tenant_identify(ngx_http_request_t *r,
         (void) ngx_atomic_fetch_add(&totals->cache_hits, 1);
 
         identity->refs++;
-        caller->identity = identity;
-        return;
+        return identity;
     }
 
     (void) ngx_atomic_fetch_add(&totals->cache_misses, 1);
 
-    identity = ngx_http_tenant_identity_verify(r, &token, &names, caller);
-    if (identity == NULL) {
-        return;
-    }
+    return NULL;
+}
 
-    caller->identity = identity;
 
-    /* the registry outranks the token, but whoever issues should know */
+void
+ngx_http_tenant_identity_keep(ngx_http_request_t *r, ngx_str_t *key,
+    ngx_http_tenant_identity_t *identity, int64_t expires)
+{
+    ngx_http_tenant_main_conf_t  *tmcf;
 
-    if (names.tier.data
-        && (names.tier.len != identity->tenant->tier->sn.str.len
-            || ngx_memcmp(names.tier.data,
-                          identity->tenant->tier->sn.str.data,
-                          names.tier.len)
-               != 0))
-    {
-        (void) ngx_atomic_fetch_add(&totals->tier_mismatches, 1);
-    }
+    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
 
     /* a reference each for the caller and for the cache */
 
-    if (tenant_cache_insert(tmcf->token_cache, (char *) token.data,
-                            token.len, identity,
-                            NGX_HTTP_TENANT_IDENTITY_SIZE,
-                            names.expires, now)
+    if (tenant_cache_insert(tmcf->token_cache, (char *) key->data, key->len,
+                            identity, NGX_HTTP_TENANT_IDENTITY_SIZE,
+                            expires, ngx_time())
         == TENANT_CACHE_OK)
     {
         identity->refs++;
@@ -130,9 +137,7 @@ ngx_http_tenant_identity_verify(ngx_http_request_t *r, ngx_str_t *token,
     json_t                       *claims;
     uint8_t                      *scratch;
     tenant_jws_t                  jws;
-    tenant_claims_result_t        checked;
     tenant_jws_result_t           rc;
-    ngx_http_tenant_tenant_t     *tenant;
     ngx_http_tenant_issuer_t     *issuer;
     ngx_http_tenant_refusal_t    *refusal;
     ngx_http_tenant_identity_t   *identity;
@@ -174,41 +179,17 @@ ngx_http_tenant_identity_verify(ngx_http_request_t *r, ngx_str_t *token,
         return NULL;
     }
 
-    identity = NULL;
-
     issuer = ngx_http_tenant_identity_issuer(tmcf, claims, refusal);
-    if (issuer == NULL) {
-        goto done;
+
+    if (issuer
+        && ngx_http_tenant_identity_signature(&jws, issuer, caller) == NGX_OK)
+    {
+        identity = ngx_http_tenant_identity_claimed(r, issuer, claims, names,
+                                                    refusal);
+        if (identity) {
+            return identity;
+        }
     }
-
-    if (ngx_http_tenant_identity_signature(&jws, issuer, caller) != NGX_OK) {
-        goto done;
-    }
-
-    checked = tenant_claims_check(&issuer->rules, claims, ngx_time(), names);
-
-    if (checked != TENANT_CLAIMS_OK) {
-        ngx_http_tenant_identity_claims(refusal, checked);
-        goto done;
-    }
-
-    tenant = ngx_http_tenant_identity_tenant(r, issuer, claims, names,
-                                             refusal);
-    if (tenant == NULL) {
-        goto done;
-    }
-
-    identity = ngx_http_tenant_identity_create(r, issuer, tenant, claims,
-                                               names);
-    if (identity) {
-        return identity;
-    }
-
-    ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_FAULT,
-                            NGX_HTTP_INTERNAL_SERVER_ERROR, NULL,
-                            "no memory");
-
-done:
 
     json_decref(claims);
 
@@ -221,6 +202,53 @@ fault:
                             "no memory");
 
     return NULL;
+}
+
+
+ngx_http_tenant_identity_t *
+ngx_http_tenant_identity_claimed(ngx_http_request_t *r,
+    ngx_http_tenant_issuer_t *issuer, json_t *claims,
+    tenant_identity_t *names, ngx_http_tenant_refusal_t *refusal)
+{
+    tenant_claims_result_t       checked;
+    ngx_http_tenant_tenant_t    *tenant;
+    ngx_http_tenant_identity_t  *identity;
+
+    checked = tenant_claims_check(&issuer->rules, claims, ngx_time(), names);
+
+    if (checked != TENANT_CLAIMS_OK) {
+        ngx_http_tenant_identity_claims(refusal, checked);
+        return NULL;
+    }
+
+    tenant = ngx_http_tenant_identity_tenant(r, issuer, claims, names,
+                                             refusal);
+    if (tenant == NULL) {
+        return NULL;
+    }
+
+    identity = ngx_http_tenant_identity_create(r, issuer, tenant, claims,
+                                               names);
+    if (identity == NULL) {
+        ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_FAULT,
+                                NGX_HTTP_INTERNAL_SERVER_ERROR, NULL,
+                                "no memory");
+        return NULL;
+    }
+
+    /* the registry outranks the token, but whoever issues should know */
+
+    if (names->tier.data
+        && (names->tier.len != tenant->tier->sn.str.len
+            || ngx_memcmp(names->tier.data, tenant->tier->sn.str.data,
+                          names->tier.len)
+               != 0))
+    {
+        (void) ngx_atomic_fetch_add(
+                   &ngx_http_tenant_totals(r)->tier_mismatches, 1);
+    }
+
+    return identity;
 }
 
 
@@ -275,7 +303,7 @@ ngx_http_tenant_identity_signature(tenant_jws_t *jws,
         break;
 
     case NGX_AGAIN:
-        caller->pending = keyset;
+        caller->pending = &keyset->pending;
         return NGX_AGAIN;
 
     default:
@@ -292,7 +320,7 @@ ngx_http_tenant_identity_signature(tenant_jws_t *jws,
     {
         /* the provider may have new keys, which the token is signed with */
 
-        caller->pending = keyset;
+        caller->pending = &keyset->pending;
         return NGX_AGAIN;
     }
 
@@ -569,97 +597,6 @@ ngx_http_tenant_identity_claims(ngx_http_tenant_refusal_t *refusal,
                                 tenant_claims_http_status(checked),
                                 tenant_claims_error(checked), detail);
     }
-}
-
-
-ngx_int_t
-ngx_http_tenant_identity_park(ngx_http_request_t *r,
-    ngx_http_tenant_ctx_t *ctx)
-{
-    ngx_pool_cleanup_t        *cln;
-    ngx_http_tenant_keyset_t  *keyset;
-    ngx_http_tenant_waiter_t  *waiter;
-
-    keyset = ctx->caller->pending;
-    waiter = ctx->waiter;
-
-    if (waiter == NULL) {
-        cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_tenant_waiter_t));
-        if (cln == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        waiter = cln->data;
-        ngx_memzero(waiter, sizeof(ngx_http_tenant_waiter_t));
-
-        waiter->resume = ngx_http_tenant_identity_resume;
-        waiter->data = r;
-
-        cln->handler = ngx_http_tenant_identity_leave;
-        ctx->waiter = waiter;
-
-    } else if (waiter->waiting) {
-
-        /* an event of the client's, not of the keys */
-
-        return NGX_AGAIN;
-    }
-
-    if ((waiter->deadline && ngx_time() > waiter->deadline)
-        || ngx_http_tenant_keyset_wait(keyset, waiter) != NGX_OK)
-    {
-        ngx_http_tenant_refusal(&ctx->refusal, NGX_HTTP_TENANT_R_NO_KEYS,
-                                NGX_HTTP_SERVICE_UNAVAILABLE, NULL,
-                                "the keys of the issuer are not available");
-        return NGX_DECLINED;
-    }
-
-    ctx->caller->waited = 1;
-
-    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                   "tenant: waiting for the keys of \"%V\"",
-                   &keyset->issuer->sn.str);
-
-    /* a client that goes away must not be waited for */
-
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_tenant_identity_parked;
-
-    return NGX_AGAIN;
-}
-
-
-static void
-ngx_http_tenant_identity_parked(ngx_http_request_t *r)
-{
-    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                   "tenant: still waiting for keys");
-}
-
-
-static void
-ngx_http_tenant_identity_resume(void *data)
-{
-    ngx_http_request_t  *r = data;
-
-    ngx_connection_t  *c;
-
-    c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    r->read_event_handler = ngx_http_block_reading;
-    r->write_event_handler = ngx_http_core_run_phases;
-
-    ngx_http_core_run_phases(r);
-    ngx_http_run_posted_requests(c);
-}
-
-
-static void
-ngx_http_tenant_identity_leave(void *data)
-{
-    ngx_http_tenant_waiter_cancel(data);
 }
 
 

@@ -33,12 +33,32 @@ struct ngx_http_tenant_identity_s {
 
 /*
  * Looks for the request's token and fills caller->identity, or
- * caller->refusal, or caller->pending: keys that are on their way; ask again
- * after a wait for them.  None of it: there is no token.  What is wrong is
- * not logged here, since not every asker refuses.
+ * caller->refusal, or caller->pending: what is on its way; ask again after a
+ * wait for it.  None of it: there is no token.  What is wrong is not logged
+ * here, since not every asker refuses.
  */
 void ngx_http_tenant_identify(ngx_http_request_t *r,
     ngx_http_tenant_caller_t *caller);
+
+/*
+ * From the worker's cache, with a reference; NULL: not there, or not good any
+ * more.
+ */
+ngx_http_tenant_identity_t *ngx_http_tenant_identity_cached(
+    ngx_http_request_t *r, ngx_str_t *key);
+
+/* Keeps it in the cache; the caller's reference stays the caller's. */
+void ngx_http_tenant_identity_keep(ngx_http_request_t *r, ngx_str_t *key,
+    ngx_http_tenant_identity_t *identity, int64_t expires);
+
+/*
+ * Holds a claims set that is known to be the issuer's against its rules: a
+ * new identity with one reference, which takes over the one to claims; or
+ * NULL and the refusal.
+ */
+ngx_http_tenant_identity_t *ngx_http_tenant_identity_claimed(
+    ngx_http_request_t *r, ngx_http_tenant_issuer_t *issuer, json_t *claims,
+    tenant_identity_t *names, ngx_http_tenant_refusal_t *refusal);
 
 /* Drops a reference; NULL is allowed. */
 void ngx_http_tenant_identity_release(ngx_http_tenant_identity_t *identity);
@@ -46,13 +66,6 @@ void ngx_http_tenant_identity_release(ngx_http_tenant_identity_t *identity);
 /* Whether the tenant of the identity may be served now. */
 void ngx_http_tenant_identity_status(ngx_http_tenant_identity_t *identity,
     ngx_http_tenant_refusal_t *refusal);
-
-/*
- * Parks the request until caller->pending may have changed, then runs its
- * phases again from where it is.  NGX_AGAIN, or what a handler returns.
- */
-ngx_int_t ngx_http_tenant_identity_park(ngx_http_request_t *r,
-    ngx_http_tenant_ctx_t *ctx);
 
 /* Reads the keys of every issuer; logs what is wrong. */
 ngx_int_t ngx_http_tenant_identity_init_keys(ngx_conf_t *cf,

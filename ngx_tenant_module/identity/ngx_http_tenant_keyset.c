@@ -26,7 +26,8 @@ static void ngx_http_tenant_keyset_publish(ngx_http_tenant_keyset_t *keyset,
     ngx_http_tenant_answer_t *answer);
 static void ngx_http_tenant_keyset_failed(ngx_http_tenant_keyset_t *keyset,
     ngx_uint_t status, const char *what, const char *error);
-static void ngx_http_tenant_keyset_resume(ngx_http_tenant_keyset_t *keyset);
+static void ngx_http_tenant_keyset_wait(ngx_http_tenant_pending_t *pending,
+    ngx_http_tenant_waiter_t *waiter);
 static void ngx_http_tenant_keyset_timer(ngx_event_t *ev);
 static void ngx_http_tenant_keyset_arm(ngx_http_tenant_keyset_t *keyset);
 static void ngx_http_tenant_keyset_skipped(void *data, size_t index,
@@ -132,38 +133,19 @@ ngx_http_tenant_keyset_status(ngx_http_tenant_keyset_t *keyset)
 }
 
 
-ngx_int_t
-ngx_http_tenant_keyset_wait(ngx_http_tenant_keyset_t *keyset,
+static void
+ngx_http_tenant_keyset_wait(ngx_http_tenant_pending_t *pending,
     ngx_http_tenant_waiter_t *waiter)
 {
-    if (keyset->nwaiters >= NGX_HTTP_TENANT_WAITERS) {
-        return NGX_DECLINED;
-    }
+    ngx_http_tenant_keyset_t  *keyset;
 
-    keyset->nwaiters++;
+    keyset = ngx_queue_data(pending, ngx_http_tenant_keyset_t, pending);
 
-    waiter->keyset = keyset;
-    waiter->attempts = keyset->shared->attempts;
+    waiter->mark = keyset->shared->attempts;
     waiter->deadline = ngx_time() + 1
                        + 2 * (keyset->tmcf->fetch_timeout / 1000 + 1);
-    waiter->waiting = 1;
-
-    ngx_queue_insert_tail(&keyset->waiters, &waiter->queue);
 
     ngx_http_tenant_keyset_arm(keyset);
-
-    return NGX_OK;
-}
-
-
-void
-ngx_http_tenant_waiter_cancel(ngx_http_tenant_waiter_t *waiter)
-{
-    if (waiter->waiting) {
-        waiter->waiting = 0;
-        waiter->keyset->nwaiters--;
-        ngx_queue_remove(&waiter->queue);
-    }
 }
 
 
@@ -491,7 +473,7 @@ ngx_http_tenant_keyset_publish(ngx_http_tenant_keyset_t *keyset,
 
     if (sh->source != keyset->source) {
         ngx_shmtx_unlock(&shpool->mutex);
-        ngx_http_tenant_keyset_resume(keyset);
+        ngx_http_tenant_pending_resume(&keyset->pending);
         return;
     }
 
@@ -553,7 +535,7 @@ ngx_http_tenant_keyset_publish(ngx_http_tenant_keyset_t *keyset,
         (void) ngx_http_tenant_keyset_load(keyset);
     }
 
-    ngx_http_tenant_keyset_resume(keyset);
+    ngx_http_tenant_pending_resume(&keyset->pending);
     ngx_http_tenant_keyset_arm(keyset);
 }
 
@@ -581,7 +563,7 @@ ngx_http_tenant_keyset_failed(ngx_http_tenant_keyset_t *keyset,
 
     if (sh->source != keyset->source) {
         ngx_shmtx_unlock(&shpool->mutex);
-        ngx_http_tenant_keyset_resume(keyset);
+        ngx_http_tenant_pending_resume(&keyset->pending);
         return;
     }
 
@@ -604,34 +586,8 @@ ngx_http_tenant_keyset_failed(ngx_http_tenant_keyset_t *keyset,
                   status, sh->refresh - now,
                   sh->text ? "going on with the known" : "no");
 
-    ngx_http_tenant_keyset_resume(keyset);
+    ngx_http_tenant_pending_resume(&keyset->pending);
     ngx_http_tenant_keyset_arm(keyset);
-}
-
-
-static void
-ngx_http_tenant_keyset_resume(ngx_http_tenant_keyset_t *keyset)
-{
-    ngx_queue_t                all, *q;
-    ngx_http_tenant_waiter_t  *waiter;
-
-    if (ngx_queue_empty(&keyset->waiters)) {
-        return;
-    }
-
-    /* whoever resumes may wait again: for the next fetch, not in this loop */
-
-    ngx_queue_init(&all);
-    ngx_queue_add(&all, &keyset->waiters);
-    ngx_queue_init(&keyset->waiters);
-
-    while (!ngx_queue_empty(&all)) {
-        q = ngx_queue_head(&all);
-        waiter = ngx_queue_data(q, ngx_http_tenant_waiter_t, queue);
-
-        ngx_http_tenant_waiter_cancel(waiter);
-        waiter->resume(waiter->data);
-    }
 }
 
 
@@ -659,16 +615,16 @@ ngx_http_tenant_keyset_timer(ngx_event_t *ev)
         (void) ngx_http_tenant_keyset_load(keyset);
     }
 
-    if (!ngx_queue_empty(&keyset->waiters)) {
-        q = ngx_queue_head(&keyset->waiters);
+    if (!ngx_queue_empty(&keyset->pending.waiters)) {
+        q = ngx_queue_head(&keyset->pending.waiters);
         waiter = ngx_queue_data(q, ngx_http_tenant_waiter_t, queue);
 
         /* the attempt is over, or its worker is */
 
-        if (waiter->attempts != sh->attempts || now >= waiter->deadline
+        if (waiter->mark != sh->attempts || now >= waiter->deadline
             || sh->lease <= now)
         {
-            ngx_http_tenant_keyset_resume(keyset);
+            ngx_http_tenant_pending_resume(&keyset->pending);
         }
 
     } else if (now >= sh->refresh && (sh->fetched || sh->failures)
@@ -693,7 +649,7 @@ ngx_http_tenant_keyset_arm(ngx_http_tenant_keyset_t *keyset)
         ngx_del_timer(&keyset->timer);
     }
 
-    if (!ngx_queue_empty(&keyset->waiters)) {
+    if (!ngx_queue_empty(&keyset->pending.waiters)) {
 
         /*
          * Nobody tells us of the end of another worker's fetch.  And a worker
@@ -757,7 +713,12 @@ ngx_http_tenant_keyset_start(ngx_http_tenant_keyset_t *keyset)
         return NGX_OK;
     }
 
-    ngx_queue_init(&keyset->waiters);
+    ngx_queue_init(&keyset->pending.waiters);
+    keyset->pending.max = NGX_HTTP_TENANT_WAITERS;
+    keyset->pending.begin = ngx_http_tenant_keyset_wait;
+    keyset->pending.reason = NGX_HTTP_TENANT_R_NO_KEYS;
+    keyset->pending.detail = "the keys of the issuer are not available";
+
     ngx_queue_insert_tail(&keyset->tmcf->keysets, &keyset->queue);
 
     keyset->timer.handler = ngx_http_tenant_keyset_timer;

@@ -12,6 +12,7 @@
 
 #include "../ngx_http_tenant_module.h"
 #include "ngx_http_tenant_fetch.h"
+#include "ngx_http_tenant_pending.h"
 #include "tenant_jwks.h"
 
 
@@ -56,25 +57,9 @@ struct ngx_http_tenant_keyset_s {
     ngx_uint_t                       generation;  /* what jwks is made of */
     ngx_http_tenant_fetch_t         *fetch;
     ngx_queue_t                      queue;       /* fetched sets in use */
-    ngx_queue_t                      waiters;
-    ngx_uint_t                       nwaiters;
+    ngx_http_tenant_pending_t        pending;
     ngx_event_t                      timer;
 };
-
-
-/*
- * A request that waits for a fetch.  Embedded in whatever waits; resume() is
- * called once, from an event of its own, unless it is cancelled before.
- */
-typedef struct {
-    ngx_queue_t                  queue;
-    ngx_http_tenant_keyset_t    *keyset;
-    ngx_uint_t                   attempts;    /* when the waiting began */
-    time_t                       deadline;
-    void                       (*resume)(void *data);
-    void                        *data;
-    unsigned                     waiting:1;
-} ngx_http_tenant_waiter_t;
 
 
 /*
@@ -99,11 +84,6 @@ ngx_uint_t ngx_http_tenant_keyset_over(ngx_http_tenant_keyset_t *keyset);
 
 /* "static", "fresh", "stale", "none". */
 ngx_str_t *ngx_http_tenant_keyset_status(ngx_http_tenant_keyset_t *keyset);
-
-/* NGX_DECLINED: too many wait already. */
-ngx_int_t ngx_http_tenant_keyset_wait(ngx_http_tenant_keyset_t *keyset,
-    ngx_http_tenant_waiter_t *waiter);
-void ngx_http_tenant_waiter_cancel(ngx_http_tenant_waiter_t *waiter);
 
 /*
  * Takes over what other workers fetched, and drops the tokens verified by
