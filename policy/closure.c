@@ -121,13 +121,13 @@ cmp_parents(const void *a, const void *b, void *data)
 
 
 static const policy_uid_t **
-parents_of(policy_store_t *store, const policy_entry_t *entry, size_t *n)
+parents_of(policy_builder_t *builder, const policy_entry_t *entry, size_t *n)
 {
     size_t                i, k;
     policy_parent_t      *p;
     const policy_uid_t  **list;
 
-    list = policy_alloc_array(&store->temp, entry->nparents,
+    list = policy_alloc_array(&builder->temp, entry->nparents,
                               sizeof(policy_uid_t *));
     if (list == NULL) {
         return NULL;
@@ -155,7 +155,7 @@ parents_of(policy_store_t *store, const policy_entry_t *entry, size_t *n)
 
 /* Two statements of one entity: equal is fine. */
 static policy_status_t
-compare(policy_store_t *store, const policy_entry_t *a,
+compare(policy_builder_t *builder, const policy_entry_t *a,
     const policy_entry_t *b, policy_error_t *error)
 {
     size_t                i, na, nb;
@@ -164,8 +164,8 @@ compare(policy_store_t *store, const policy_entry_t *a,
 
     work = INT64_MAX;
 
-    pa = parents_of(store, a, &na);
-    pb = parents_of(store, b, &nb);
+    pa = parents_of(builder, a, &na);
+    pb = parents_of(builder, b, &nb);
 
     if (pa == NULL || pb == NULL) {
         return policy_fail_plain(error, POLICY_NO_MEMORY, "no memory");
@@ -221,9 +221,13 @@ table_size(size_t n)
 
 
 static void
-add_entity(policy_store_t *store, policy_entry_t *entry, uint32_t at)
+add_entity(policy_builder_t *builder, policy_entry_t *entry)
 {
+    uint32_t          at;
+    policy_store_t   *store;
     policy_entity_t  *e;
+
+    store = &builder->store;
 
     e = &store->entities[store->n];
     memset(e, 0, sizeof(policy_entity_t));
@@ -235,56 +239,86 @@ add_entity(policy_store_t *store, policy_entry_t *entry, uint32_t at)
     e->ntags = entry->tags_value.len;
 
     store->types |= policy_type_bit(&e->uid);
-    store->sources[store->n++] = entry;
+    builder->sources[store->n++] = entry;
+
+    if (store->table == NULL) {
+        return;
+    }
+
+    for (at = (uint32_t) e->uid.hash & store->mask;
+         store->table[at] != 0;
+         at = (at + 1) & store->mask)
+    {
+        /* void */
+    }
+
     store->table[at] = store->n;
 }
 
 
 static policy_status_t
-fill_table(policy_store_t *store, policy_error_t *error)
+make_table(policy_builder_t *builder)
 {
-    uint32_t          at, size, i;
-    policy_entry_t   *entry;
-    policy_status_t   rc;
+    uint32_t         size;
+    policy_store_t  *store;
 
-    size = table_size(store->nentries);
+    store = &builder->store;
+
+    store->entities = policy_alloc_array(&builder->main, builder->nentries,
+                                         sizeof(policy_entity_t));
+    builder->sources = policy_alloc_array(&builder->temp, builder->nentries,
+                                          sizeof(policy_entry_t *));
+
+    if (store->entities == NULL || builder->sources == NULL) {
+        return POLICY_NO_MEMORY;
+    }
+
+    if (builder->nentries <= POLICY_FEW_ENTITIES) {
+        return POLICY_OK;
+    }
+
+    size = table_size(builder->nentries);
 
     store->mask = size - 1;
-    store->table = policy_alloc_array(&store->main, size, sizeof(uint32_t));
-    store->entities = policy_alloc_array(&store->main, store->nentries,
-                                         sizeof(policy_entity_t));
-    store->sources = policy_alloc_array(&store->temp, store->nentries,
-                                        sizeof(policy_entry_t *));
 
-    if (store->table == NULL || store->entities == NULL
-        || store->sources == NULL)
-    {
-        return policy_fail_plain(error, POLICY_NO_MEMORY, "no memory");
+    store->table = policy_alloc_array(&builder->main, size,
+                                      sizeof(uint32_t));
+    if (store->table == NULL) {
+        return POLICY_NO_MEMORY;
     }
 
     memset(store->table, 0, size * sizeof(uint32_t));
 
-    for (entry = store->entries; entry != NULL; entry = entry->next) {
+    return POLICY_OK;
+}
+
+
+static policy_status_t
+fill_table(policy_builder_t *builder, policy_error_t *error)
+{
+    policy_entry_t         *entry;
+    policy_status_t         rc;
+    const policy_entity_t  *e;
+
+    if (make_table(builder) != POLICY_OK) {
+        return policy_fail_plain(error, POLICY_NO_MEMORY, "no memory");
+    }
+
+    for (entry = builder->entries; entry != NULL; entry = entry->next) {
         rc = check_action_parents(entry, error);
         if (rc != POLICY_OK) {
             return rc;
         }
 
-        for (at = (uint32_t) entry->uid.hash & store->mask;
-             (i = store->table[at]) != 0;
-             at = (at + 1) & store->mask)
-        {
-            if (policy_uid_same(&store->entities[i - 1].uid, &entry->uid)) {
-                break;
-            }
-        }
+        e = policy_store_find(&builder->store, &entry->uid);
 
-        if (i == 0) {
-            add_entity(store, entry, at);
+        if (e == NULL) {
+            add_entity(builder, entry);
             continue;
         }
 
-        rc = compare(store, store->sources[i - 1], entry, error);
+        rc = compare(builder, builder->sources[e - builder->store.entities],
+                     entry, error);
         if (rc != POLICY_OK) {
             return rc;
         }
@@ -295,21 +329,21 @@ fill_table(policy_store_t *store, policy_error_t *error)
 
 
 static policy_status_t
-dangling_init(policy_store_t *store, dangling_t *dangling)
+dangling_init(policy_builder_t *builder, dangling_t *dangling)
 {
     size_t           n;
     policy_entry_t  *entry;
 
     n = 0;
 
-    for (entry = store->entries; entry != NULL; entry = entry->next) {
+    for (entry = builder->entries; entry != NULL; entry = entry->next) {
         n += entry->nparents;
     }
 
     n = table_size(n);
 
     dangling->mask = (uint32_t) n - 1;
-    dangling->table = policy_alloc_array(&store->temp, n,
+    dangling->table = policy_alloc_array(&builder->temp, n,
                                          sizeof(policy_uid_t *));
     if (dangling->table == NULL) {
         return POLICY_NO_MEMORY;
@@ -322,7 +356,7 @@ dangling_init(policy_store_t *store, dangling_t *dangling)
 
 
 static const policy_uid_t *
-dangling_intern(policy_store_t *store, dangling_t *dangling,
+dangling_intern(policy_builder_t *builder, dangling_t *dangling,
     const policy_uid_t *uid)
 {
     uint32_t  at;
@@ -336,15 +370,70 @@ dangling_intern(policy_store_t *store, dangling_t *dangling,
         }
     }
 
-    dangling->table[at] = policy_uid_copy(&store->main, uid);
+    dangling->table[at] = policy_uid_copy(&builder->main, uid);
 
     return dangling->table[at];
 }
 
 
+/*
+ * What the base knows of a parent that has no record here.  *is_closed says
+ * whether its list of ancestors is all there is: nothing in it is open, or
+ * stated anew by this store, which comes first in a request.
+ */
+static const policy_entity_t *
+find_in_base(const policy_builder_t *builder, const policy_uid_t *uid,
+    int *is_closed)
+{
+    uint32_t                i;
+    const policy_entity_t  *e;
+
+    *is_closed = 0;
+
+    if (builder->base == NULL) {
+        return NULL;
+    }
+
+    e = policy_store_find(builder->base, uid);
+    if (e == NULL || e->nopen != 0) {
+        return e;
+    }
+
+    for (i = 0; i < e->nancestors; i++) {
+        if (policy_store_find(&builder->store, e->ancestors[i].uid)
+            != NULL)
+        {
+            return e;
+        }
+    }
+
+    *is_closed = 1;
+
+    return e;
+}
+
+
+/* NULL: what ancestors the parent has is not known before the request. */
+static const policy_entity_t *
+find_parent(const policy_builder_t *builder, const policy_uid_t *uid)
+{
+    int                     is_closed;
+    const policy_entity_t  *e;
+
+    e = policy_store_find(&builder->store, uid);
+    if (e != NULL) {
+        return e;
+    }
+
+    e = find_in_base(builder, uid, &is_closed);
+
+    return is_closed ? e : NULL;
+}
+
+
 /* How many list entries the parents bring together, duplicates included. */
 static size_t
-gather_size(policy_store_t *store, const policy_entry_t *entry)
+gather_size(policy_builder_t *builder, const policy_entry_t *entry)
 {
     size_t                  n;
     policy_parent_t        *p;
@@ -353,7 +442,7 @@ gather_size(policy_store_t *store, const policy_entry_t *entry)
     n = 0;
 
     for (p = entry->parents; p != NULL; p = p->next) {
-        e = policy_store_find(store, &p->uid);
+        e = find_parent(builder, &p->uid);
         n += 1 + (e == NULL ? 0 : e->nancestors);
     }
 
@@ -362,29 +451,29 @@ gather_size(policy_store_t *store, const policy_entry_t *entry)
 
 
 static policy_status_t
-set_open(policy_store_t *store, policy_entity_t *entity)
+set_open(policy_builder_t *builder, policy_entity_t *entity)
 {
     size_t    n;
     uint32_t  i;
 
     n = 0;
 
-    for (i = 0; i < entity->nancestors; i++) {
-        n += policy_store_find(store, entity->ancestors[i].uid) == NULL;
+    for (i = 0; i < entity->nancestors && !builder->sealed; i++) {
+        n += find_parent(builder, entity->ancestors[i].uid) == NULL;
     }
 
     if (n == 0) {
         return POLICY_OK;
     }
 
-    entity->open = policy_alloc_array(&store->main, n,
+    entity->open = policy_alloc_array(&builder->main, n,
                                       sizeof(policy_uid_t *));
     if (entity->open == NULL) {
         return POLICY_NO_MEMORY;
     }
 
     for (i = 0; i < entity->nancestors; i++) {
-        if (policy_store_find(store, entity->ancestors[i].uid) == NULL) {
+        if (find_parent(builder, entity->ancestors[i].uid) == NULL) {
             entity->open[entity->nopen++] = entity->ancestors[i].uid;
         }
     }
@@ -395,7 +484,7 @@ set_open(policy_store_t *store, policy_entity_t *entity)
 
 /* All parents are done: unite them and their ancestors. */
 static policy_status_t
-unite(policy_store_t *store, dangling_t *dangling, uint32_t index,
+unite(policy_builder_t *builder, dangling_t *dangling, uint32_t index,
     size_t *total, policy_error_t *error)
 {
     size_t                   n, i;
@@ -405,10 +494,10 @@ unite(policy_store_t *store, dangling_t *dangling, uint32_t index,
     policy_ancestor_t       *list;
     const policy_entity_t   *parent;
 
-    entry = store->sources[index];
-    entity = &store->entities[index];
+    entry = builder->sources[index];
+    entity = &builder->store.entities[index];
 
-    n = gather_size(store, entry);
+    n = gather_size(builder, entry);
     *total += n;
 
     if (n > 16 * POLICY_MAX_ANCESTORS || *total > POLICY_MAX_CLOSURE) {
@@ -416,7 +505,7 @@ unite(policy_store_t *store, dangling_t *dangling, uint32_t index,
                                  "%S: too many ancestors");
     }
 
-    list = policy_alloc_array(&store->main, n, sizeof(policy_ancestor_t));
+    list = policy_alloc_array(&builder->main, n, sizeof(policy_ancestor_t));
     if (list == NULL) {
         return policy_fail_plain(error, POLICY_NO_MEMORY, "no memory");
     }
@@ -424,12 +513,12 @@ unite(policy_store_t *store, dangling_t *dangling, uint32_t index,
     i = 0;
 
     for (p = entry->parents; p != NULL; p = p->next) {
-        parent = policy_store_find(store, &p->uid);
+        parent = find_parent(builder, &p->uid);
 
         list[i].hash = p->uid.hash;
         list[i].uid = parent != NULL
                       ? &parent->uid
-                      : dangling_intern(store, dangling, &p->uid);
+                      : dangling_intern(builder, dangling, &p->uid);
 
         if (list[i++].uid == NULL) {
             return policy_fail_plain(error, POLICY_NO_MEMORY, "no memory");
@@ -452,7 +541,7 @@ unite(policy_store_t *store, dangling_t *dangling, uint32_t index,
     entity->ancestors = list;
     entity->nancestors = (uint32_t) n;
 
-    if (set_open(store, entity) != POLICY_OK) {
+    if (set_open(builder, entity) != POLICY_OK) {
         return policy_fail_plain(error, POLICY_NO_MEMORY, "no memory");
     }
 
@@ -463,7 +552,7 @@ unite(policy_store_t *store, dangling_t *dangling, uint32_t index,
 /* Depth first from one entity, parents before children, without recursion:
  * depth is the data's choice. */
 static policy_status_t
-walk(policy_store_t *store, dangling_t *dangling, step_t *stack,
+walk(policy_builder_t *builder, dangling_t *dangling, step_t *stack,
     uint32_t start, size_t *total, policy_error_t *error)
 {
     size_t                  n;
@@ -473,42 +562,42 @@ walk(policy_store_t *store, dangling_t *dangling, step_t *stack,
     const policy_entity_t  *e;
 
     stack[0].entity = start;
-    stack[0].next = store->sources[start]->parents;
-    store->sources[start]->state = OPEN;
+    stack[0].next = builder->sources[start]->parents;
+    builder->sources[start]->state = OPEN;
 
     for (n = 1; n > 0; /* void */) {
         top = &stack[n - 1];
 
         if (top->next == NULL) {
-            rc = unite(store, dangling, top->entity, total, error);
+            rc = unite(builder, dangling, top->entity, total, error);
             if (rc != POLICY_OK) {
                 return rc;
             }
 
-            store->sources[top->entity]->state = DONE;
+            builder->sources[top->entity]->state = DONE;
             n--;
             continue;
         }
 
-        e = policy_store_find(store, &top->next->uid);
+        e = policy_store_find(&builder->store, &top->next->uid);
         top->next = top->next->next;
 
         if (e == NULL) {
             continue;
         }
 
-        parent = (uint32_t) (e - store->entities);
+        parent = (uint32_t) (e - builder->store.entities);
 
-        if (store->sources[parent]->state == OPEN) {
-            return policy_entry_fail(store->sources[parent], error,
+        if (builder->sources[parent]->state == OPEN) {
+            return policy_entry_fail(builder->sources[parent], error,
                                      POLICY_CYCLE,
                                      "%S is its own ancestor");
         }
 
-        if (store->sources[parent]->state == NEW) {
-            store->sources[parent]->state = OPEN;
+        if (builder->sources[parent]->state == NEW) {
+            builder->sources[parent]->state = OPEN;
             stack[n].entity = parent;
-            stack[n++].next = store->sources[parent]->parents;
+            stack[n++].next = builder->sources[parent]->parents;
         }
     }
 
@@ -517,7 +606,7 @@ walk(policy_store_t *store, dangling_t *dangling, step_t *stack,
 
 
 policy_status_t
-policy_store_close(policy_store_t *store, policy_error_t *error)
+policy_store_close(policy_builder_t *builder, policy_error_t *error)
 {
     size_t           total;
     step_t          *stack;
@@ -525,26 +614,26 @@ policy_store_close(policy_store_t *store, policy_error_t *error)
     dangling_t       dangling;
     policy_status_t  rc;
 
-    rc = fill_table(store, error);
+    rc = fill_table(builder, error);
     if (rc != POLICY_OK) {
         return rc;
     }
 
-    stack = policy_alloc_array(&store->temp, (size_t) store->n + 1,
+    stack = policy_alloc_array(&builder->temp, (size_t) builder->store.n + 1,
                                sizeof(step_t));
 
-    if (stack == NULL || dangling_init(store, &dangling) != POLICY_OK) {
+    if (stack == NULL || dangling_init(builder, &dangling) != POLICY_OK) {
         return policy_fail_plain(error, POLICY_NO_MEMORY, "no memory");
     }
 
     total = 0;
 
-    for (i = 0; i < store->n; i++) {
-        if (store->sources[i]->state != NEW) {
+    for (i = 0; i < builder->store.n; i++) {
+        if (builder->sources[i]->state != NEW) {
             continue;
         }
 
-        rc = walk(store, &dangling, stack, i, &total, error);
+        rc = walk(builder, &dangling, stack, i, &total, error);
         if (rc != POLICY_OK) {
             return rc;
         }

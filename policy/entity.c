@@ -4,10 +4,26 @@
 #include "json.h"
 
 
-static policy_status_t
-no_memory(policy_store_t *store, policy_error_t *error)
+/* NULL: a packed store has none. */
+static policy_builder_t *
+builder_of(policy_store_t *store)
 {
-    store->failed = 1;
+    return store->packed ? NULL : (policy_builder_t *) store;
+}
+
+
+static int
+is_closed(const policy_builder_t *builder)
+{
+    return builder == NULL || builder->store.finished
+           || builder->store.failed;
+}
+
+
+static policy_status_t
+no_memory(policy_builder_t *builder, policy_error_t *error)
+{
+    builder->store.failed = 1;
 
     return policy_fail_plain(error, POLICY_NO_MEMORY, "no memory");
 }
@@ -16,21 +32,21 @@ no_memory(policy_store_t *store, policy_error_t *error)
 policy_status_t
 policy_store_create(const policy_memory_t *memory, policy_store_t **store)
 {
-    policy_store_t  *s;
+    policy_builder_t  *b;
 
-    s = policy_memory_alloc(memory, sizeof(policy_store_t));
-    if (s == NULL) {
+    b = policy_memory_alloc(memory, sizeof(policy_builder_t));
+    if (b == NULL) {
         return POLICY_NO_MEMORY;
     }
 
-    memset(s, 0, sizeof(policy_store_t));
+    memset(b, 0, sizeof(policy_builder_t));
 
-    s->memory = *memory;
-    s->last = &s->entries;
-    policy_arena_start(&s->main, memory, 1024);
-    policy_arena_start(&s->temp, memory, 1024);
+    b->memory = *memory;
+    b->last = &b->entries;
+    policy_arena_start(&b->main, memory, 1024);
+    policy_arena_start(&b->temp, memory, 1024);
 
-    *store = s;
+    *store = &b->store;
 
     return POLICY_OK;
 }
@@ -39,20 +55,58 @@ policy_store_create(const policy_memory_t *memory, policy_store_t **store)
 void
 policy_store_destroy(policy_store_t *store)
 {
-    if (store == NULL) {
+    policy_builder_t  *builder;
+
+    if (store == NULL || store->packed) {
         return;
     }
 
-    policy_arena_stop(&store->main);
-    policy_arena_stop(&store->temp);
-    policy_memory_free(&store->memory, store, sizeof(policy_store_t));
+    builder = builder_of(store);
+
+    policy_arena_stop(&builder->main);
+    policy_arena_stop(&builder->temp);
+    policy_memory_free(&builder->memory, builder, sizeof(policy_builder_t));
+}
+
+
+policy_status_t
+policy_store_base(policy_store_t *store, const policy_store_t *base)
+{
+    policy_builder_t  *builder;
+
+    builder = builder_of(store);
+
+    if (is_closed(builder) || !base->finished) {
+        return POLICY_MISUSE;
+    }
+
+    builder->base = base;
+
+    return POLICY_OK;
+}
+
+
+policy_status_t
+policy_store_seal(policy_store_t *store)
+{
+    policy_builder_t  *builder;
+
+    builder = builder_of(store);
+
+    if (is_closed(builder)) {
+        return POLICY_MISUSE;
+    }
+
+    builder->sealed = 1;
+
+    return POLICY_OK;
 }
 
 
 policy_arena_t *
 policy_store_arena(policy_store_t *store)
 {
-    return &store->main;
+    return store->packed ? NULL : &builder_of(store)->main;
 }
 
 
@@ -66,35 +120,44 @@ policy_store_count(const policy_store_t *store)
 size_t
 policy_store_memory(const policy_store_t *store)
 {
-    return sizeof(policy_store_t) + store->main.taken + store->temp.taken;
+    const policy_builder_t  *builder;
+
+    if (store->packed) {
+        return store->size;
+    }
+
+    builder = (const policy_builder_t *) store;
+
+    return sizeof(policy_builder_t) + builder->main.taken
+           + builder->temp.taken;
 }
 
 
 static policy_status_t
-new_entry(policy_store_t *store, policy_entry_t **entry)
+new_entry(policy_builder_t *builder, policy_entry_t **entry)
 {
     policy_entry_t  *e;
 
-    if (store->finished || store->failed) {
+    if (is_closed(builder)) {
         return POLICY_MISUSE;
     }
 
-    if (store->nentries == POLICY_MAX_ENTITIES) {
-        store->failed = 1;
+    if (builder->nentries == POLICY_MAX_ENTITIES) {
+        builder->store.failed = 1;
         return POLICY_LIMIT;
     }
 
-    e = policy_alloc(&store->temp, sizeof(policy_entry_t));
+    e = policy_alloc(&builder->temp, sizeof(policy_entry_t));
     if (e == NULL) {
-        return no_memory(store, NULL);
+        return no_memory(builder, NULL);
     }
 
     memset(e, 0, sizeof(policy_entry_t));
-    e->store = store;
+    e->builder = builder;
 
-    *store->last = e;
-    store->last = &e->next;
-    store->nentries++;
+    *builder->last = e;
+    builder->last = &e->next;
+    builder->nentries++;
 
     *entry = e;
 
@@ -122,10 +185,13 @@ policy_status_t
 policy_store_add(policy_store_t *store, const policy_uid_t *uid,
     policy_entry_t **entry)
 {
-    policy_entry_t   *e;
-    policy_status_t   rc;
+    policy_entry_t    *e;
+    policy_status_t    rc;
+    policy_builder_t  *builder;
 
-    rc = new_entry(store, &e);
+    builder = builder_of(store);
+
+    rc = new_entry(builder, &e);
     if (rc != POLICY_OK) {
         return rc;
     }
@@ -133,8 +199,8 @@ policy_store_add(policy_store_t *store, const policy_uid_t *uid,
     e->attrs_value = policy_value_make_many(POLICY_RECORD, NULL, 0, 1);
     e->tags_value = e->attrs_value;
 
-    if (!copy_uid(&store->main, uid, &e->uid)) {
-        return no_memory(store, NULL);
+    if (!copy_uid(&builder->main, uid, &e->uid)) {
+        return no_memory(builder, NULL);
     }
 
     *entry = e;
@@ -147,19 +213,19 @@ static policy_status_t
 set_field(policy_entry_t *entry, policy_record_t **record,
     policy_str_t name, policy_value_t value)
 {
-    policy_store_t   *store;
-    policy_status_t   rc;
+    policy_status_t    rc;
+    policy_builder_t  *builder;
 
-    store = entry->store;
+    builder = entry->builder;
 
-    if (store->finished || store->failed) {
+    if (is_closed(builder)) {
         return POLICY_MISUSE;
     }
 
     rc = POLICY_OK;
 
     if (*record == NULL) {
-        rc = policy_record_begin_in(&store->main, &store->temp, record);
+        rc = policy_record_begin_in(&builder->main, &builder->temp, record);
     }
 
     if (rc == POLICY_OK) {
@@ -167,7 +233,7 @@ set_field(policy_entry_t *entry, policy_record_t **record,
     }
 
     if (rc != POLICY_OK) {
-        store->failed = 1;
+        builder->store.failed = 1;
     }
 
     return rc;
@@ -195,16 +261,16 @@ policy_entry_parent(policy_entry_t *entry, const policy_uid_t *parent)
 {
     policy_parent_t  *link;
 
-    if (entry->store->finished || entry->store->failed) {
+    if (is_closed(entry->builder)) {
         return POLICY_MISUSE;
     }
 
-    link = policy_alloc(&entry->store->temp, sizeof(policy_parent_t));
+    link = policy_alloc(&entry->builder->temp, sizeof(policy_parent_t));
 
     if (link == NULL
-        || !copy_uid(&entry->store->temp, parent, &link->uid))
+        || !copy_uid(&entry->builder->temp, parent, &link->uid))
     {
-        return no_memory(entry->store, NULL);
+        return no_memory(entry->builder, NULL);
     }
 
     link->next = entry->parents;
@@ -268,9 +334,9 @@ read_parents(policy_json_t *json, policy_entry_t *entry)
             return rc;
         }
 
-        link = policy_alloc(&entry->store->temp, sizeof(policy_parent_t));
+        link = policy_alloc(&entry->builder->temp, sizeof(policy_parent_t));
         if (link == NULL) {
-            return no_memory(entry->store, json->error);
+            return no_memory(entry->builder, json->error);
         }
 
         link->uid = *uid;
@@ -364,14 +430,15 @@ read_member(policy_json_t *json, policy_entry_t *entry, unsigned *seen)
 
 /* {"uid", "attrs", "parents" [, "tags"]}, in any order */
 static policy_status_t
-read_entity(policy_json_t *json, policy_store_t *store, policy_str_t file)
+read_entity(policy_json_t *json, policy_builder_t *builder,
+    policy_str_t file)
 {
     size_t            at, start;
     unsigned          seen;
     policy_entry_t   *entry;
     policy_status_t   rc;
 
-    rc = new_entry(store, &entry);
+    rc = new_entry(builder, &entry);
     if (rc != POLICY_OK) {
         return policy_fail_plain(json->error, rc, rc == POLICY_LIMIT
                                  ? "too many entities" : "no memory");
@@ -471,7 +538,8 @@ place_entries(policy_entry_t *first, policy_str_t text)
 
 
 static policy_status_t
-read_entities(policy_json_t *json, policy_store_t *store, policy_str_t file)
+read_entities(policy_json_t *json, policy_builder_t *builder,
+    policy_str_t file)
 {
     policy_status_t  rc;
 
@@ -486,7 +554,7 @@ read_entities(policy_json_t *json, policy_store_t *store, policy_str_t file)
     }
 
     for ( ;; ) {
-        rc = read_entity(json, store, file);
+        rc = read_entity(json, builder, file);
         if (rc != POLICY_OK) {
             return rc;
         }
@@ -508,25 +576,28 @@ policy_status_t
 policy_store_json(policy_store_t *store, policy_str_t file,
     policy_str_t text, policy_error_t *error)
 {
-    policy_json_t     json;
-    policy_entry_t  **first;
-    policy_status_t   rc;
+    policy_json_t      json;
+    policy_entry_t   **first;
+    policy_status_t    rc;
+    policy_builder_t  *builder;
 
-    if (store->finished || store->failed) {
+    builder = builder_of(store);
+
+    if (is_closed(builder)) {
         return policy_fail_plain(error, POLICY_MISUSE,
                                  "store is finished or failed");
     }
 
-    file = policy_str_copy(&store->temp, file);
+    file = policy_str_copy(&builder->temp, file);
     if (file.data == NULL) {
-        return no_memory(store, error);
+        return no_memory(builder, error);
     }
 
-    first = store->last;
+    first = builder->last;
 
-    rc = policy_json_init(&json, &store->main, file, text, error);
+    rc = policy_json_init(&json, &builder->main, file, text, error);
     if (rc == POLICY_OK) {
-        rc = read_entities(&json, store, file);
+        rc = read_entities(&json, builder, file);
     }
 
     policy_json_stop(&json);
@@ -580,17 +651,20 @@ end_record(policy_record_t *record, policy_value_t *value)
 policy_status_t
 policy_store_finish(policy_store_t *store, policy_error_t *error)
 {
-    policy_entry_t   *entry;
-    policy_status_t   rc;
+    policy_entry_t    *entry;
+    policy_status_t    rc;
+    policy_builder_t  *builder;
 
-    if (store->finished || store->failed) {
+    builder = builder_of(store);
+
+    if (is_closed(builder)) {
         return policy_fail_plain(error, POLICY_MISUSE,
                                  "store is finished or failed");
     }
 
     rc = POLICY_OK;
 
-    for (entry = store->entries; entry != NULL; entry = entry->next) {
+    for (entry = builder->entries; entry != NULL; entry = entry->next) {
         rc = end_record(entry->attrs, &entry->attrs_value);
 
         if (rc == POLICY_OK) {
@@ -606,12 +680,12 @@ policy_store_finish(policy_store_t *store, policy_error_t *error)
     }
 
     if (rc == POLICY_OK) {
-        rc = policy_store_close(store, error);
+        rc = policy_store_close(builder, error);
     }
 
-    policy_arena_stop(&store->temp);
-    store->entries = NULL;
-    store->sources = NULL;
+    policy_arena_stop(&builder->temp);
+    builder->entries = NULL;
+    builder->sources = NULL;
     store->failed = rc != POLICY_OK;
     store->finished = rc == POLICY_OK;
 

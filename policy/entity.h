@@ -67,7 +67,8 @@ policy_ancestors_have(const policy_ancestor_t *ancestors, size_t n,
 
 /* For closure.c */
 
-typedef struct policy_parent_s  policy_parent_t;
+typedef struct policy_parent_s   policy_parent_t;
+typedef struct policy_builder_s  policy_builder_t;
 
 struct policy_parent_s {
     policy_parent_t  *next;
@@ -75,37 +76,50 @@ struct policy_parent_s {
 };
 
 struct policy_entry_s {
-    policy_entry_t   *next;
-    policy_store_t   *store;
-    policy_uid_t      uid;
-    policy_record_t  *attrs;        /* by the builder, or NULL */
-    policy_record_t  *tags;
-    policy_value_t    attrs_value;
-    policy_value_t    tags_value;
-    policy_parent_t  *parents;
-    uint32_t          nparents;
-    uint32_t          state;        /* of the closure's walk */
-    uint32_t          line;         /* 0: not from a text */
-    uint32_t          column;
-    policy_str_t      file;
+    policy_entry_t    *next;
+    policy_builder_t  *builder;
+    policy_uid_t       uid;
+    policy_record_t   *attrs;       /* by the builder, or NULL */
+    policy_record_t   *tags;
+    policy_value_t     attrs_value;
+    policy_value_t     tags_value;
+    policy_parent_t   *parents;
+    uint32_t           nparents;
+    uint32_t           state;       /* of the closure's walk */
+    uint32_t           line;        /* 0: not from a text */
+    uint32_t           column;
+    policy_str_t       file;
 };
 
+/* What a decision reads.  Few entities are looked at one by one. */
 struct policy_store_s {
-    policy_memory_t    memory;
-    policy_arena_t     main;
-    policy_arena_t     temp;        /* until finished */
-    policy_entry_t    *entries;
-    policy_entry_t   **last;
-    size_t             nentries;
-    policy_entity_t   *entities;
-    policy_entry_t   **sources;     /* of entities; until finished */
     uint64_t           types;       /* policy_type_bit() of the entities */
+    policy_entity_t   *entities;
+    uint32_t          *table;       /* index + 1, 0: free; NULL: few */
     uint32_t           n;
     uint32_t           mask;
-    uint32_t          *table;       /* index + 1, 0: free */
-    int                failed;
-    int                finished;
+    uint32_t           size;        /* of the block, when packed */
+    uint8_t            packed;      /* no builder around it */
+    uint8_t            finished;
+    uint8_t            failed;
 };
+
+/* A store and what making it takes; all but packed ones stand in one. */
+struct policy_builder_s {
+    policy_store_t         store;
+    policy_memory_t        memory;
+    policy_arena_t         main;
+    policy_arena_t         temp;    /* until finished */
+    policy_entry_t        *entries;
+    policy_entry_t       **last;
+    size_t                 nentries;
+    policy_entry_t       **sources; /* of entities; until finished */
+    const policy_store_t  *base;
+    int                    sealed;
+};
+
+#define POLICY_FEW_ENTITIES  4
+
 
 /*
  * One bit of a type: a store that lacks it has no entity of the type.  That
@@ -122,10 +136,16 @@ policy_type_bit(const policy_uid_t *uid)
 static inline const policy_entity_t *
 policy_store_find(const policy_store_t *store, const policy_uid_t *uid)
 {
-    uint32_t          at, i;
-    policy_entity_t  *e;
+    uint32_t                at, i;
+    const policy_entity_t  *e;
 
-    if (store->n == 0) {
+    if (store->table == NULL) {
+        for (e = store->entities, i = store->n; i > 0; e++, i--) {
+            if (policy_uid_same(&e->uid, uid)) {
+                return e;
+            }
+        }
+
         return NULL;
     }
 
@@ -144,7 +164,7 @@ policy_store_find(const policy_store_t *store, const policy_uid_t *uid)
 }
 
 
-policy_status_t policy_store_close(policy_store_t *store,
+policy_status_t policy_store_close(policy_builder_t *builder,
     policy_error_t *error);
 
 policy_status_t policy_entry_fail(const policy_entry_t *entry,

@@ -14,13 +14,13 @@
  * changes it, and any number of threads or forked processes may read it.
  * Before it is finished it belongs to one thread.  Nothing is global: a
  * dropped set leaves nothing behind, and sets and stores know nothing of
- * one another.  Entities and requests are compared by content (through
+ * one another (but for a store that was given a base).  Entities and requests are compared by content (through
  * hashes made once), so a principal built with a token works with every set
  * loaded before or after it.
  *
  * MEMORY.  A set or store takes chunks from its policy_memory_t and returns
  * them all in its destroy function (or the caller drops the pool behind the
- * callbacks).  policy_authorize() calls no allocator; it uses the arena.
+ * callbacks).  A store that is one of many can be packed into a block.  policy_authorize() calls no allocator; it uses the arena.
  *
  * RESULTS.  Functions return a status; the result goes to the last
  * parameter but for the error description, which may be NULL.  After a
@@ -301,11 +301,42 @@ policy_status_t policy_entry_parent(policy_entry_t *entry,
  */
 policy_arena_t *policy_store_arena(policy_store_t *store);
 
+/*
+ * Names a finished store that stands behind this one: it outlives this one
+ * and follows it in every request, with none between them that states the
+ * same entities.  What it knows of a parent is then put together when this
+ * store is finished and not in each decision, and a packed copy borrows its
+ * uids.  Decisions are the same without.  Before finish; the last one named
+ * holds.
+ */
+policy_status_t policy_store_base(policy_store_t *store,
+    const policy_store_t *base);
+
+/*
+ * Says that no other store of a request knows parents of the parents that
+ * have no record here: decisions take them for entities without parents,
+ * and do not look.  Before finish.
+ */
+policy_status_t policy_store_seal(policy_store_t *store);
+
 /* Computes ancestors, refuses cycles; the store is immutable afterwards. */
 policy_status_t policy_store_finish(policy_store_t *store,
     policy_error_t *error);
 
+/* A packed store is left alone: its block is the caller's. */
 void policy_store_destroy(policy_store_t *store);
+
+/*
+ * Copies a finished store into one block of the least size, taken by one
+ * call of memory's alloc; *packed is where the block begins.  The copy is
+ * finished, borrows from the base alone, and lives until the caller frees
+ * the block: policy_store_destroy() does not.  The store itself is as before
+ * and is usually destroyed now; what needs memory meanwhile is taken from
+ * its own callbacks and given back.  POLICY_MISUSE: not finished, or packed.
+ * POLICY_LIMIT: more than 1 GB.
+ */
+policy_status_t policy_store_pack(policy_store_t *store,
+    const policy_memory_t *memory, policy_store_t **packed);
 
 size_t policy_store_count(const policy_store_t *store);
 
@@ -317,7 +348,7 @@ size_t policy_store_count(const policy_store_t *store);
  */
 const policy_uid_t *policy_store_uid(const policy_store_t *store, size_t n);
 
-/* Bytes taken from the memory callbacks and not returned. */
+/* Bytes taken from the memory callbacks and not returned; of a block. */
 size_t policy_store_memory(const policy_store_t *store);
 
 

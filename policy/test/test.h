@@ -55,6 +55,7 @@ TCase *eval_case(void);
 TCase *ext_case(void);
 TCase *json_case(void);
 TCase *store_case(void);
+TCase *pack_case(void);
 TCase *set_case(void);
 TCase *authorize_case(void);
 TCase *memory_case(void);
