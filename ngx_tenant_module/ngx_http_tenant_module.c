@@ -11,11 +11,13 @@
 #include "identity/ngx_http_tenant_keyset.h"
 #include "identity/ngx_http_tenant_metadata.h"
 #include "metering/ngx_http_tenant_counters.h"
+#include "registry/ngx_http_tenant_document.h"
 #include "routing/ngx_http_tenant_route.h"
 
 
 #define NGX_HTTP_TENANT_ZONE_SIZE   (4 * 1024 * 1024)
 #define NGX_HTTP_TENANT_CACHE_SIZE  (32 * 1024 * 1024)
+#define NGX_HTTP_TENANT_OBJECTS_SIZE  (16 * 1024 * 1024)
 
 
 static void *ngx_http_tenant_create_main_conf(ngx_conf_t *cf);
@@ -73,10 +75,17 @@ static ngx_conf_enum_t  ngx_http_tenant_header_sets[] = {
 static ngx_command_t  ngx_http_tenant_commands[] = {
 
     { ngx_string("tenant_registry"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
       ngx_http_tenant_registry_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
+      NULL },
+
+    { ngx_string("tenant_registry_cache"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_tenant_main_conf_t, registry_cache_size),
       NULL },
 
     { ngx_string("tenant_zone"),
@@ -302,6 +311,7 @@ ngx_http_tenant_create_main_conf(ngx_conf_t *cf)
 
     tmcf->pool = cf->pool;
     tmcf->zone_size = NGX_CONF_UNSET_SIZE;
+    tmcf->registry_cache_size = NGX_CONF_UNSET_SIZE;
     tmcf->token_cache_size = NGX_CONF_UNSET_SIZE;
     tmcf->fetch_timeout = NGX_CONF_UNSET_MSEC;
     tmcf->fetch_plain = NGX_CONF_UNSET;
@@ -328,6 +338,8 @@ ngx_http_tenant_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_http_tenant_main_conf_t  *tmcf = conf;
 
     ngx_conf_init_size_value(tmcf->zone_size, NGX_HTTP_TENANT_ZONE_SIZE);
+    ngx_conf_init_size_value(tmcf->registry_cache_size,
+                             NGX_HTTP_TENANT_OBJECTS_SIZE);
     ngx_conf_init_size_value(tmcf->token_cache_size,
                              NGX_HTTP_TENANT_CACHE_SIZE);
 
@@ -353,7 +365,8 @@ ngx_http_tenant_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    tmcf->registry = ngx_http_tenant_registry_open(cf, &tmcf->registry_path);
+    tmcf->registry = ngx_http_tenant_registry_open(cf, &tmcf->registry_path,
+                                                   &tmcf->registry_seed);
 
     if (tmcf->registry == NULL
         || ngx_http_tenant_identity_init_keys(cf, tmcf) != NGX_OK)
@@ -560,9 +573,13 @@ ngx_http_tenant_check_location(ngx_conf_t *cf,
         return NGX_CONF_OK;
     }
 
+    /* an agent of a database may come later */
+
     if (tlcf->agent && tlcf->agent->lengths == NULL
-        && ngx_http_tenant_registry_agent(tmcf->registry,
-                                          &tlcf->agent->value)
+        && !ngx_http_tenant_registry_live(tmcf->registry)
+        && ngx_http_tenant_registry_peek(tmcf->registry,
+                                         NGX_HTTP_TENANT_KIND_AGENT,
+                                         &tlcf->agent->value)
            == NULL)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -611,6 +628,30 @@ ngx_http_tenant_registry_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     tmcf->registry_path = value[1];
 
     if (ngx_conf_full_name(cf->cycle, &tmcf->registry_path, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    if (value[2].len <= sizeof("seed=") - 1
+        || ngx_memcmp(value[2].data, "seed=", sizeof("seed=") - 1) != 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "tenant_registry: invalid parameter \"%V\"",
+                           &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_tenant_document_name(&tmcf->registry_path)) {
+        return "is a document itself: it takes no \"seed\"";
+    }
+
+    tmcf->registry_seed.len = value[2].len - (sizeof("seed=") - 1);
+    tmcf->registry_seed.data = value[2].data + sizeof("seed=") - 1;
+
+    if (ngx_conf_full_name(cf->cycle, &tmcf->registry_seed, 1) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 

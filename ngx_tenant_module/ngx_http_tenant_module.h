@@ -42,6 +42,8 @@ typedef struct {
     ngx_pool_t                      *pool;      /* of the configuration */
 
     ngx_str_t                        registry_path;
+    ngx_str_t                        registry_seed;
+    size_t                           registry_cache_size;   /* a worker */
     ngx_http_tenant_registry_t      *registry;
 
     ngx_shm_zone_t                  *zone;
@@ -120,6 +122,7 @@ typedef enum {
     NGX_HTTP_TENANT_R_UNKNOWN_AGENT,
     NGX_HTTP_TENANT_R_POLICY_DENIED,
     NGX_HTTP_TENANT_R_NO_ROUTE,
+    NGX_HTTP_TENANT_R_NO_REGISTRY,
     NGX_HTTP_TENANT_R_FAULT,
     NGX_HTTP_TENANT_REASONS
 } ngx_http_tenant_reason_t;
@@ -149,6 +152,11 @@ typedef struct {
                                                    for */
     ngx_http_tenant_ctx_t           *last;      /* newest pass of the main
                                                    request */
+    ngx_http_tenant_ctx_t           *passes;    /* all of them */
+    ngx_http_request_t              *request;   /* the client's */
+    ngx_http_tenant_tenant_t        *tenant;    /* whose running request it
+                                                   is: a reference */
+    ngx_queue_t                      running;
     unsigned                         waited:1;
     unsigned                         metadata:1;    /* is what is asked for */
 } ngx_http_tenant_caller_t;
@@ -157,7 +165,8 @@ typedef struct {
 /* One pass of a request or subrequest through the phases. */
 struct ngx_http_tenant_ctx_s {
     ngx_http_tenant_caller_t        *caller;
-    ngx_http_tenant_agent_t         *agent;
+    ngx_http_tenant_ctx_t           *next;      /* of the caller's passes */
+    ngx_http_tenant_agent_t         *agent;     /* a reference */
     ngx_http_tenant_route_t         *route;
 
     ngx_http_tenant_refusal_t        refusal;
@@ -198,11 +207,27 @@ ngx_http_tenant_caller_t *ngx_http_tenant_caller_known(
 ngx_http_tenant_ctx_t *ngx_http_tenant_ctx(ngx_http_request_t *r);
 
 
+/*
+ * Sets the identity, a reference of the caller's, and makes the request known
+ * to its tenant; and the end of both.
+ */
+void ngx_http_tenant_running_add(ngx_http_tenant_caller_t *caller,
+    ngx_http_tenant_identity_t *identity);
+void ngx_http_tenant_running_remove(ngx_http_tenant_caller_t *caller);
+
+/* The registry's hook: requests of a tenant end that is not served any more. */
+void ngx_http_tenant_running_changed(void *data,
+    ngx_http_tenant_tenant_t *tenant);
+
+
 extern const char *const  ngx_http_tenant_reasons[];
 
 void ngx_http_tenant_refusal(ngx_http_tenant_refusal_t *refusal,
     ngx_http_tenant_reason_t reason, ngx_uint_t status, const char *error,
     const char *detail);
+
+/* The registry cannot be read: 503. */
+void ngx_http_tenant_refuse_registry(ngx_http_tenant_refusal_t *refusal);
 
 /*
  * Answers with the refusal: a problem document (RFC 9457), or what

@@ -25,6 +25,7 @@ const char *const  ngx_http_tenant_reasons[] = {
     "unknown-agent",
     "policy-denied",
     "no-route",
+    "registry-unavailable",
     "fault"
 };
 
@@ -39,6 +40,15 @@ ngx_http_tenant_refusal(ngx_http_tenant_refusal_t *refusal,
     refusal->error = error;
     refusal->detail = detail;
     ngx_str_null(&refusal->missing);
+}
+
+
+void
+ngx_http_tenant_refuse_registry(ngx_http_tenant_refusal_t *refusal)
+{
+    ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_NO_REGISTRY,
+                            NGX_HTTP_SERVICE_UNAVAILABLE, NULL,
+                            "the registry cannot be read");
 }
 
 

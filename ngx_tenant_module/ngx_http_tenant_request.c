@@ -327,6 +327,8 @@ ngx_http_tenant_caller(ngx_http_request_t *r)
     caller = cln->data;
     ngx_memzero(caller, sizeof(ngx_http_tenant_caller_t));
 
+    caller->request = r->main;
+
     cln->handler = ngx_http_tenant_caller_cleanup;
 
     ngx_http_tenant_identify(r, caller);
@@ -340,7 +342,17 @@ ngx_http_tenant_caller_cleanup(void *data)
 {
     ngx_http_tenant_caller_t  *caller = data;
 
-    ngx_http_tenant_identity_release(caller->identity);
+    ngx_http_tenant_ctx_t  *ctx;
+
+    for (ctx = caller->passes; ctx; ctx = ctx->next) {
+        if (ctx->agent) {
+            ngx_http_tenant_object_unref(&ctx->agent->object);
+        }
+    }
+
+    if (caller->identity) {
+        ngx_http_tenant_running_remove(caller);
+    }
 }
 
 
@@ -379,6 +391,8 @@ ngx_http_tenant_ctx_create(ngx_http_request_t *r)
     }
 
     ctx->caller = caller;
+    ctx->next = caller->passes;
+    caller->passes = ctx;
 
     if (r == r->main) {
         caller->last = ctx;

@@ -22,7 +22,7 @@ static ngx_http_tenant_entity_t *ngx_http_tenant_entity_create(
 static ngx_int_t ngx_http_tenant_entity_finish(
     ngx_http_tenant_entity_t *entity, ngx_http_tenant_entity_build_t *build);
 static ngx_http_tenant_entity_t *ngx_http_tenant_entity_keep(
-    ngx_http_request_t *r, ngx_http_tenant_entity_t *entity);
+    ngx_pool_t *pool, ngx_http_tenant_entity_t *entity);
 static void ngx_http_tenant_entity_free(void *data);
 static ngx_int_t ngx_http_tenant_entity_string(
     ngx_http_tenant_entity_build_t *build, const char *name,
@@ -226,7 +226,7 @@ ngx_http_tenant_entity_agent(ngx_http_request_t *r,
         return NULL;
     }
 
-    agent->authz = ngx_http_tenant_entity_keep(r, entity);
+    agent->authz = ngx_http_tenant_entity_keep(agent->object.pool, entity);
 
     return agent->authz;
 }
@@ -284,18 +284,15 @@ ngx_http_tenant_entity_finish(ngx_http_tenant_entity_t *entity,
 }
 
 
-/* Registry objects live as long as the cycle, and so do their entities. */
+/* An entity goes with the object of the registry that it describes. */
 
 static ngx_http_tenant_entity_t *
-ngx_http_tenant_entity_keep(ngx_http_request_t *r,
+ngx_http_tenant_entity_keep(ngx_pool_t *pool,
     ngx_http_tenant_entity_t *entity)
 {
-    ngx_pool_cleanup_t           *cln;
-    ngx_http_tenant_main_conf_t  *tmcf;
+    ngx_pool_cleanup_t  *cln;
 
-    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
-
-    cln = ngx_pool_cleanup_add(tmcf->pool, 0);
+    cln = ngx_pool_cleanup_add(pool, 0);
     if (cln == NULL) {
         ngx_http_tenant_entity_free(entity);
         return NULL;

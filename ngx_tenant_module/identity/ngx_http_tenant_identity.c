@@ -18,6 +18,8 @@
 static ngx_http_tenant_identity_t *ngx_http_tenant_identity_verify(
     ngx_http_request_t *r, ngx_str_t *token, tenant_identity_t *names,
     ngx_http_tenant_caller_t *caller);
+static ngx_uint_t ngx_http_tenant_identity_valid(
+    ngx_http_tenant_identity_t *identity);
 static ngx_http_tenant_issuer_t *ngx_http_tenant_identity_issuer(
     ngx_http_tenant_main_conf_t *tmcf, json_t *claims,
     ngx_http_tenant_refusal_t *refusal);
@@ -36,10 +38,14 @@ static void ngx_http_tenant_identity_claims(
     ngx_http_tenant_refusal_t *refusal, tenant_claims_result_t checked);
 static void ngx_http_tenant_identity_drop(void *value, void *data);
 static ngx_int_t ngx_http_tenant_identity_create_keys(void *data,
-    ngx_http_tenant_issuer_t *issuer);
+    ngx_str_node_t *sn);
 static ngx_int_t ngx_http_tenant_identity_start_keys(void *data,
-    ngx_http_tenant_issuer_t *issuer);
+    ngx_str_node_t *sn);
 static ngx_int_t ngx_http_tenant_identity_stop_keys(void *data,
+    ngx_str_node_t *sn);
+static ngx_int_t ngx_http_tenant_identity_start_issuer(void *data,
+    ngx_http_tenant_issuer_t *issuer);
+static void ngx_http_tenant_identity_stop_issuer(void *data,
     ngx_http_tenant_issuer_t *issuer);
 
 
@@ -47,10 +53,18 @@ void
 ngx_http_tenant_identify(ngx_http_request_t *r,
     ngx_http_tenant_caller_t *caller)
 {
-    tenant_identity_t            names;
-    ngx_http_tenant_identity_t  *identity;
+    tenant_identity_t             names;
+    ngx_http_tenant_identity_t   *identity;
+    ngx_http_tenant_main_conf_t  *tmcf;
+
+    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
 
     caller->pending = NULL;
+
+    if (ngx_http_tenant_registry_sync(tmcf->registry) != NGX_OK) {
+        ngx_http_tenant_refuse_registry(&caller->refusal);
+        return;
+    }
 
     if (ngx_http_tenant_bearer(r, caller) != NGX_OK) {
         return;
@@ -59,7 +73,7 @@ ngx_http_tenant_identify(ngx_http_request_t *r,
     identity = ngx_http_tenant_identity_cached(r, &caller->token);
 
     if (identity) {
-        caller->identity = identity;
+        ngx_http_tenant_running_add(caller, identity);
         return;
     }
 
@@ -69,7 +83,7 @@ ngx_http_tenant_identify(ngx_http_request_t *r,
         return;
     }
 
-    caller->identity = identity;
+    ngx_http_tenant_running_add(caller, identity);
 
     ngx_http_tenant_identity_keep(r, &caller->token, identity,
                                   names.expires);
@@ -91,11 +105,7 @@ ngx_http_tenant_identity_cached(ngx_http_request_t *r, ngx_str_t *key)
     identity = tenant_cache_find(tmcf->token_cache, (char *) key->data,
                                  key->len, ngx_time());
 
-    if (identity
-        && identity->generation
-           == ngx_http_tenant_registry_generation(tmcf->registry)
-        && !ngx_http_tenant_keyset_over(identity->issuer->keys))
-    {
+    if (identity && ngx_http_tenant_identity_valid(identity)) {
         (void) ngx_atomic_fetch_add(&totals->cache_hits, 1);
 
         identity->refs++;
@@ -105,6 +115,17 @@ ngx_http_tenant_identity_cached(ngx_http_request_t *r, ngx_str_t *key)
     (void) ngx_atomic_fetch_add(&totals->cache_misses, 1);
 
     return NULL;
+}
+
+
+/* Whether what was verified once holds still. */
+
+static ngx_uint_t
+ngx_http_tenant_identity_valid(ngx_http_tenant_identity_t *identity)
+{
+    return !identity->tenant->object.stale
+           && !identity->issuer->object.stale
+           && !ngx_http_tenant_keyset_over(identity->issuer->keys);
 }
 
 
@@ -186,14 +207,19 @@ ngx_http_tenant_identity_verify(ngx_http_request_t *r, ngx_str_t *token,
     {
         identity = ngx_http_tenant_identity_claimed(r, issuer, claims, names,
                                                     refusal);
-        if (identity) {
-            return identity;
-        }
+    } else {
+        identity = NULL;
     }
 
-    json_decref(claims);
+    if (issuer) {
+        ngx_http_tenant_object_unref(&issuer->object);
+    }
 
-    return NULL;
+    if (identity == NULL) {
+        json_decref(claims);
+    }
+
+    return identity;
 
 fault:
 
@@ -229,6 +255,9 @@ ngx_http_tenant_identity_claimed(ngx_http_request_t *r,
 
     identity = ngx_http_tenant_identity_create(r, issuer, tenant, claims,
                                                names);
+
+    ngx_http_tenant_object_unref(&tenant->object);
+
     if (identity == NULL) {
         ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_FAULT,
                                 NGX_HTTP_INTERNAL_SERVER_ERROR, NULL,
@@ -252,7 +281,10 @@ ngx_http_tenant_identity_claimed(ngx_http_request_t *r,
 }
 
 
-/* The claims are unverified here: they only choose whose keys to try. */
+/*
+ * The claims are unverified here: they only choose whose keys to try.
+ * Returns a reference.
+ */
 
 static ngx_http_tenant_issuer_t *
 ngx_http_tenant_identity_issuer(ngx_http_tenant_main_conf_t *tmcf,
@@ -274,15 +306,21 @@ ngx_http_tenant_identity_issuer(ngx_http_tenant_main_conf_t *tmcf,
     iss.data = (u_char *) json_string_value(value);
     iss.len = json_string_length(value);
 
-    issuer = ngx_http_tenant_registry_issuer(tmcf->registry, &iss);
+    switch (ngx_http_tenant_registry_issuer(tmcf->registry, &iss, &issuer)) {
 
-    if (issuer == NULL) {
+    case NGX_OK:
+        return issuer;
+
+    case NGX_DECLINED:
         ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_INVALID_TOKEN,
                                 NGX_HTTP_UNAUTHORIZED, "invalid_token",
                                 "the issuer is not known here");
-    }
+        return NULL;
 
-    return issuer;
+    default:
+        ngx_http_tenant_refuse_registry(refusal);
+        return NULL;
+    }
 }
 
 
@@ -345,7 +383,7 @@ ngx_http_tenant_identity_signature(tenant_jws_t *jws,
 
 /*
  * A bound issuer produces its own tenant and no other, whatever its tokens
- * claim; an unbound one only tenants that list it.
+ * claim; an unbound one only tenants that list it.  Returns a reference.
  */
 
 static ngx_http_tenant_tenant_t *
@@ -353,6 +391,7 @@ ngx_http_tenant_identity_tenant(ngx_http_request_t *r,
     ngx_http_tenant_issuer_t *issuer, json_t *claims,
     tenant_identity_t *names, ngx_http_tenant_refusal_t *refusal)
 {
+    ngx_int_t                     rc;
     ngx_str_t                     id;
     tenant_str_t                  claimed, path;
     const json_t                 *value;
@@ -403,10 +442,16 @@ ngx_http_tenant_identity_tenant(ngx_http_request_t *r,
         id.len = claimed.len;
     }
 
-    tenant = id.len ? ngx_http_tenant_registry_tenant(tmcf->registry, &id)
-                    : NULL;
+    rc = id.len ? ngx_http_tenant_registry_tenant(tmcf->registry, &id,
+                                                  &tenant)
+                : NGX_DECLINED;
 
-    if (tenant == NULL) {
+    if (rc == NGX_ERROR) {
+        ngx_http_tenant_refuse_registry(refusal);
+        return NULL;
+    }
+
+    if (rc == NGX_DECLINED) {
         ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_UNKNOWN_TENANT,
                                 NGX_HTTP_FORBIDDEN, NULL,
                                 "the tenant is not known here");
@@ -418,6 +463,7 @@ ngx_http_tenant_identity_tenant(ngx_http_request_t *r,
                                 NGX_HTTP_FORBIDDEN, NULL,
                                 "isolation violation: the tenant does not "
                                 "accept this issuer");
+        ngx_http_tenant_object_unref(&tenant->object);
         return NULL;
     }
 
@@ -432,12 +478,9 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
     ngx_http_tenant_issuer_t *issuer, ngx_http_tenant_tenant_t *tenant,
     json_t *claims, tenant_identity_t *names)
 {
-    u_char                       *p, *subject;
-    size_t                        size, encoded;
-    ngx_http_tenant_identity_t   *identity;
-    ngx_http_tenant_main_conf_t  *tmcf;
-
-    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
+    u_char                      *p, *subject;
+    size_t                       size, encoded;
+    ngx_http_tenant_identity_t  *identity;
 
     subject = (u_char *) names->subject.data;
     encoded = ngx_http_tenant_header_escape(NULL, subject,
@@ -457,8 +500,6 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
     identity->refs = 1;
     identity->issuer = issuer;
     identity->tenant = tenant;
-    identity->generation =
-                     ngx_http_tenant_registry_generation(tmcf->registry);
     identity->claims = claims;
     identity->names = *names;
 
@@ -478,6 +519,9 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
         ngx_free(identity);
         return NULL;
     }
+
+    issuer->object.refs++;
+    tenant->object.refs++;
 
     return identity;
 }
@@ -531,6 +575,9 @@ ngx_http_tenant_identity_release(ngx_http_tenant_identity_t *identity)
     if (identity->authz_free) {
         identity->authz_free(identity->authz);
     }
+
+    ngx_http_tenant_object_unref(&identity->tenant->object);
+    ngx_http_tenant_object_unref(&identity->issuer->object);
 
     json_decref(identity->claims);
     ngx_free(identity);
@@ -601,14 +648,13 @@ ngx_http_tenant_identity_claims(ngx_http_tenant_refusal_t *refusal,
 
 
 static ngx_int_t
-ngx_http_tenant_identity_create_keys(void *data,
-    ngx_http_tenant_issuer_t *issuer)
+ngx_http_tenant_identity_create_keys(void *data, ngx_str_node_t *sn)
 {
     ngx_conf_t  *cf = data;
 
     return ngx_http_tenant_keyset_create(cf,
                ngx_http_conf_get_module_main_conf(cf, ngx_http_tenant_module),
-               issuer);
+               (ngx_http_tenant_issuer_t *) sn);
 }
 
 
@@ -616,26 +662,64 @@ ngx_int_t
 ngx_http_tenant_identity_init_keys(ngx_conf_t *cf,
     ngx_http_tenant_main_conf_t *tmcf)
 {
-    return ngx_http_tenant_registry_each_issuer(tmcf->registry,
+    return ngx_http_tenant_registry_each(tmcf->registry,
+               NGX_HTTP_TENANT_KIND_ISSUER,
                ngx_http_tenant_identity_create_keys, cf);
 }
 
 
 static ngx_int_t
-ngx_http_tenant_identity_start_keys(void *data,
-    ngx_http_tenant_issuer_t *issuer)
+ngx_http_tenant_identity_start_keys(void *data, ngx_str_node_t *sn)
 {
+    ngx_http_tenant_issuer_t  *issuer = (ngx_http_tenant_issuer_t *) sn;
+
     return ngx_http_tenant_keyset_start(issuer->keys);
 }
 
 
 static ngx_int_t
-ngx_http_tenant_identity_stop_keys(void *data,
-    ngx_http_tenant_issuer_t *issuer)
+ngx_http_tenant_identity_stop_keys(void *data, ngx_str_node_t *sn)
 {
+    ngx_http_tenant_issuer_t  *issuer = (ngx_http_tenant_issuer_t *) sn;
+
     ngx_http_tenant_keyset_stop(issuer->keys);
 
     return NGX_OK;
+}
+
+
+/*
+ * An issuer of a database.  One whose keys cannot be used is one without
+ * keys: its tokens are answered 503, and the log says why, once.
+ */
+
+static ngx_int_t
+ngx_http_tenant_identity_start_issuer(void *data,
+    ngx_http_tenant_issuer_t *issuer)
+{
+    ngx_http_tenant_main_conf_t  *tmcf = data;
+
+    ngx_conf_t  cf;
+
+    ngx_memzero(&cf, sizeof(ngx_conf_t));
+
+    cf.pool = issuer->object.pool;
+    cf.log = ngx_cycle->log;
+    cf.cycle = (ngx_cycle_t *) ngx_cycle;
+
+    if (ngx_http_tenant_keyset_create(&cf, tmcf, issuer) != NGX_OK) {
+        return issuer->keys ? NGX_OK : NGX_ERROR;
+    }
+
+    return ngx_http_tenant_keyset_start(issuer->keys);
+}
+
+
+static void
+ngx_http_tenant_identity_stop_issuer(void *data,
+    ngx_http_tenant_issuer_t *issuer)
+{
+    ngx_http_tenant_keyset_stop(issuer->keys);
 }
 
 
@@ -643,7 +727,9 @@ ngx_int_t
 ngx_http_tenant_identity_init_process(ngx_cycle_t *cycle,
     ngx_http_tenant_main_conf_t *tmcf)
 {
-    tenant_cache_conf_t  conf;
+    tenant_cache_conf_t                conf;
+    ngx_http_tenant_totals_t          *totals;
+    ngx_http_tenant_registry_hooks_t   hooks;
 
     ngx_memzero(&conf, sizeof(tenant_cache_conf_t));
 
@@ -666,7 +752,24 @@ ngx_http_tenant_identity_init_process(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
-    return ngx_http_tenant_registry_each_issuer(tmcf->registry,
+    hooks.start_issuer = ngx_http_tenant_identity_start_issuer;
+    hooks.stop_issuer = ngx_http_tenant_identity_stop_issuer;
+    hooks.changed_tenant = ngx_http_tenant_running_changed;
+    hooks.data = tmcf;
+
+    totals = tmcf->zone->data;
+
+    if (ngx_http_tenant_registry_start(tmcf->registry,
+                                       &totals->registry_generation,
+                                       tmcf->registry_cache_size, &hooks,
+                                       cycle)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_tenant_registry_each(tmcf->registry,
+               NGX_HTTP_TENANT_KIND_ISSUER,
                ngx_http_tenant_identity_start_keys, NULL);
 }
 
@@ -674,13 +777,18 @@ ngx_http_tenant_identity_init_process(ngx_cycle_t *cycle,
 void
 ngx_http_tenant_identity_exit_process(ngx_http_tenant_main_conf_t *tmcf)
 {
-    (void) ngx_http_tenant_registry_each_issuer(tmcf->registry,
-               ngx_http_tenant_identity_stop_keys, NULL);
-
-    ngx_http_tenant_fetch_exit_process(tmcf);
+    /* tokens refer to objects of the registry, and those to fetches */
 
     tenant_cache_destroy(tmcf->token_cache);
     tmcf->token_cache = NULL;
+
+    (void) ngx_http_tenant_registry_each(tmcf->registry,
+               NGX_HTTP_TENANT_KIND_ISSUER,
+               ngx_http_tenant_identity_stop_keys, NULL);
+
+    ngx_http_tenant_registry_stop(tmcf->registry);
+
+    ngx_http_tenant_fetch_exit_process(tmcf);
 }
 
 

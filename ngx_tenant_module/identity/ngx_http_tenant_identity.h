@@ -14,9 +14,8 @@
 /* Immutable once made, but for what the rooms hang on it. */
 struct ngx_http_tenant_identity_s {
     ngx_uint_t                  refs;
-    ngx_http_tenant_issuer_t   *issuer;
+    ngx_http_tenant_issuer_t   *issuer;     /* references */
     ngx_http_tenant_tenant_t   *tenant;
-    ngx_uint_t                  generation; /* of the registry, when made */
 
     json_t                     *claims;     /* owned */
     tenant_identity_t           names;      /* borrows from claims */

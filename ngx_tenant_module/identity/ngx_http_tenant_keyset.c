@@ -535,8 +535,8 @@ ngx_http_tenant_keyset_publish(ngx_http_tenant_keyset_t *keyset,
         (void) ngx_http_tenant_keyset_load(keyset);
     }
 
-    ngx_http_tenant_pending_resume(&keyset->pending);
     ngx_http_tenant_keyset_arm(keyset);
+    ngx_http_tenant_pending_resume(&keyset->pending);
 }
 
 
@@ -586,8 +586,8 @@ ngx_http_tenant_keyset_failed(ngx_http_tenant_keyset_t *keyset,
                   status, sh->refresh - now,
                   sh->text ? "going on with the known" : "no");
 
-    ngx_http_tenant_pending_resume(&keyset->pending);
     ngx_http_tenant_keyset_arm(keyset);
+    ngx_http_tenant_pending_resume(&keyset->pending);
 }
 
 
@@ -624,7 +624,9 @@ ngx_http_tenant_keyset_timer(ngx_event_t *ev)
         if (waiter->mark != sh->attempts || now >= waiter->deadline
             || sh->lease <= now)
         {
+            ngx_http_tenant_keyset_arm(keyset);
             ngx_http_tenant_pending_resume(&keyset->pending);
+            return;
         }
 
     } else if (now >= sh->refresh && (sh->fetched || sh->failures)
@@ -715,6 +717,7 @@ ngx_http_tenant_keyset_start(ngx_http_tenant_keyset_t *keyset)
 
     ngx_queue_init(&keyset->pending.waiters);
     keyset->pending.max = NGX_HTTP_TENANT_WAITERS;
+    keyset->pending.object = &keyset->issuer->object;
     keyset->pending.begin = ngx_http_tenant_keyset_wait;
     keyset->pending.reason = NGX_HTTP_TENANT_R_NO_KEYS;
     keyset->pending.detail = "the keys of the issuer are not available";

@@ -11,8 +11,8 @@ static json_t *ngx_http_tenant_metadata_document(ngx_http_request_t *r,
     ngx_str_t *resource);
 static ngx_int_t ngx_http_tenant_metadata_servers(ngx_http_request_t *r,
     json_t *list);
-static ngx_int_t ngx_http_tenant_metadata_issuer(void *data,
-    ngx_http_tenant_issuer_t *issuer);
+static ngx_int_t ngx_http_tenant_metadata_issuers(ngx_http_request_t *r,
+    ngx_http_tenant_tenant_t *tenant, json_t *list);
 static ngx_int_t ngx_http_tenant_metadata_append(json_t *list,
     ngx_str_t *text);
 static ngx_uint_t ngx_http_tenant_granted(
@@ -360,6 +360,7 @@ failed:
 static ngx_int_t
 ngx_http_tenant_metadata_servers(ngx_http_request_t *r, json_t *list)
 {
+    ngx_int_t                     rc;
     ngx_str_t                     id, *iss;
     ngx_uint_t                    i;
     ngx_http_tenant_tenant_t     *tenant;
@@ -372,10 +373,12 @@ ngx_http_tenant_metadata_servers(ngx_http_request_t *r, json_t *list)
 
     servers = tlcf->servers;
 
+    if (ngx_http_tenant_registry_sync(tmcf->registry) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (servers == NULL) {
-        return ngx_http_tenant_registry_each_issuer(tmcf->registry,
-                   ngx_http_tenant_metadata_issuer, list) == NGX_ERROR
-               ? NGX_ERROR : NGX_OK;
+        return ngx_http_tenant_metadata_issuers(r, NULL, list);
     }
 
     iss = servers->urls.elts;
@@ -394,33 +397,49 @@ ngx_http_tenant_metadata_servers(ngx_http_request_t *r, json_t *list)
         return NGX_ERROR;
     }
 
-    tenant = ngx_http_tenant_registry_tenant(tmcf->registry, &id);
-    if (tenant == NULL) {
+    if (ngx_http_tenant_registry_tenant(tmcf->registry, &id, &tenant)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    iss = tenant->issuers.elts;
+    rc = ngx_http_tenant_metadata_issuers(r, tenant, list);
 
-    for (i = 0; i < tenant->issuers.nelts; i++) {
+    ngx_http_tenant_object_unref(&tenant->object);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_metadata_issuers(ngx_http_request_t *r,
+    ngx_http_tenant_tenant_t *tenant, json_t *list)
+{
+    ngx_str_t                    *iss;
+    ngx_uint_t                    i;
+    ngx_array_t                   names;
+    ngx_http_tenant_main_conf_t  *tmcf;
+
+    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
+
+    if (ngx_array_init(&names, r->pool, 8, sizeof(ngx_str_t)) != NGX_OK
+        || ngx_http_tenant_registry_issuers(tmcf->registry, tenant,
+                                            NGX_HTTP_TENANT_SERVERS_MAX,
+                                            &names)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    iss = names.elts;
+
+    for (i = 0; i < names.nelts; i++) {
         if (ngx_http_tenant_metadata_append(list, &iss[i]) != NGX_OK) {
             return NGX_ERROR;
         }
     }
 
     return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_tenant_metadata_issuer(void *data, ngx_http_tenant_issuer_t *issuer)
-{
-    json_t  *list = data;
-
-    if (json_array_size(list) == NGX_HTTP_TENANT_SERVERS_MAX) {
-        return NGX_DECLINED;
-    }
-
-    return ngx_http_tenant_metadata_append(list, &issuer->sn.str);
 }
 
 

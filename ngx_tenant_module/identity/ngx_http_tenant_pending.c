@@ -15,6 +15,7 @@ ngx_http_tenant_pending_wait(ngx_http_tenant_pending_t *pending,
     }
 
     pending->nwaiters++;
+    pending->object->refs++;
 
     waiter->pending = pending;
     waiter->waiting = 1;
@@ -34,6 +35,7 @@ ngx_http_tenant_waiter_cancel(ngx_http_tenant_waiter_t *waiter)
         waiter->waiting = 0;
         waiter->pending->nwaiters--;
         ngx_queue_remove(&waiter->queue);
+        ngx_http_tenant_object_unref(waiter->pending->object);
     }
 }
 

@@ -21,6 +21,7 @@ struct ngx_http_tenant_pending_s {
     ngx_queue_t                  waiters;
     ngx_uint_t                   nwaiters;
     ngx_uint_t                   max;       /* of waiters */
+    ngx_http_tenant_object_t    *object;    /* stays while somebody waits */
 
     /* Somebody begins to wait: sets the deadline and what it needs else. */
     void                       (*begin)(ngx_http_tenant_pending_t *pending,
@@ -53,7 +54,10 @@ ngx_int_t ngx_http_tenant_pending_wait(ngx_http_tenant_pending_t *pending,
     ngx_http_tenant_waiter_t *waiter);
 void ngx_http_tenant_waiter_cancel(ngx_http_tenant_waiter_t *waiter);
 
-/* It is there, or will not come: resumes all that wait now. */
+/*
+ * It is there, or will not come: resumes all that wait now.  With the last of
+ * them the object may go, and what is pending with it.
+ */
 void ngx_http_tenant_pending_resume(ngx_http_tenant_pending_t *pending);
 
 /*

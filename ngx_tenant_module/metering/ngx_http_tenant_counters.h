@@ -41,6 +41,7 @@ typedef struct {
     ngx_rbtree_node_t  issuers_sentinel;
     ngx_queue_t        issuer_queue;
     ngx_atomic_t       keys_generation;     /* moves when any of them does */
+    ngx_atomic_t       registry_generation; /* after each commit */
     ngx_atomic_t       keys_fetched;
     ngx_atomic_t       keys_failed;
 

@@ -36,7 +36,7 @@ ngx_http_tenant_protocol_agent(ngx_http_request_t *r,
     tlcf = ngx_http_get_module_loc_conf(r, ngx_http_tenant_module);
     tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
 
-    if (tlcf->agent == NULL) {
+    if (tlcf->agent == NULL || ctx->agent) {
         return NGX_OK;
     }
 
@@ -44,16 +44,21 @@ ngx_http_tenant_protocol_agent(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ctx->agent = ngx_http_tenant_registry_agent(tmcf->registry, &id);
+    switch (ngx_http_tenant_registry_agent(tmcf->registry, &id, &ctx->agent))
+    {
+    case NGX_OK:
+        return NGX_OK;
 
-    if (ctx->agent == NULL) {
+    case NGX_DECLINED:
         ngx_http_tenant_refusal(&ctx->refusal, NGX_HTTP_TENANT_R_UNKNOWN_AGENT,
                                 NGX_HTTP_NOT_FOUND, NULL,
                                 "the agent is not known here");
         return NGX_DECLINED;
-    }
 
-    return NGX_OK;
+    default:
+        ngx_http_tenant_refuse_registry(&ctx->refusal);
+        return NGX_DECLINED;
+    }
 }
 
 

@@ -7,35 +7,13 @@
 
 #include <ngx_http.h>
 
-#include "ngx_http_tenant_registry.h"
+#include "ngx_http_tenant_document.h"
 #include "../ngx_http_tenant_file.h"
 #include "../identity/tenant_json.h"
 
 
 #define NGX_HTTP_TENANT_DOCUMENT_SIZE    (64 * 1024 * 1024)  /* bytes */
 #define NGX_HTTP_TENANT_ISSUERS          32    /* of one tenant */
-
-
-typedef struct {
-    ngx_rbtree_t        rbtree;
-    ngx_rbtree_node_t   sentinel;
-} ngx_http_tenant_index_t;
-
-
-struct ngx_http_tenant_registry_s {
-    ngx_http_tenant_index_t   tiers;
-    ngx_http_tenant_index_t   tenants;
-    ngx_http_tenant_index_t   issuers;
-    ngx_http_tenant_index_t   agents;
-};
-
-
-typedef struct {
-    ngx_conf_t                    *cf;
-    ngx_str_t                      dir;
-    ngx_http_tenant_registry_t    *registry;
-    ngx_http_tenant_json_error_t   err;
-} ngx_http_tenant_document_t;
 
 
 typedef ngx_int_t (*ngx_http_tenant_document_pt)(
@@ -57,10 +35,6 @@ static ngx_int_t ngx_http_tenant_document_issuer(
     ngx_http_tenant_document_t *doc, const ngx_http_tenant_json_t *at);
 static ngx_int_t ngx_http_tenant_document_links(
     ngx_http_tenant_document_t *doc, const ngx_http_tenant_json_t *at);
-static ngx_int_t ngx_http_tenant_index_add(ngx_http_tenant_index_t *index,
-    ngx_str_node_t *sn);
-static ngx_str_node_t *ngx_http_tenant_index_find(
-    ngx_http_tenant_index_t *index, ngx_str_t *key);
 
 
 static const char *const  ngx_http_tenant_document_members[] = {
@@ -72,28 +46,41 @@ static const tenant_json_limits_t  ngx_http_tenant_document_limits = {
 };
 
 
-ngx_http_tenant_registry_t *
-ngx_http_tenant_registry_open(ngx_conf_t *cf, ngx_str_t *path)
+ngx_uint_t
+ngx_http_tenant_document_name(ngx_str_t *path)
 {
-    json_t                       *root;
-    ngx_int_t                     rc;
-    ngx_http_tenant_json_t        at;
-    ngx_http_tenant_registry_t   *registry;
-    ngx_http_tenant_document_t    doc;
+    return path->len > sizeof(".json") - 1
+           && ngx_memcmp(path->data + path->len - (sizeof(".json") - 1),
+                         ".json", sizeof(".json") - 1)
+              == 0;
+}
 
-    registry = ngx_pcalloc(cf->pool, sizeof(ngx_http_tenant_registry_t));
-    if (registry == NULL) {
+
+json_t *
+ngx_http_tenant_document_read(ngx_conf_t *cf,
+    ngx_http_tenant_document_t *doc, ngx_str_t *path)
+{
+    json_t                  *root;
+    ngx_uint_t               i;
+    ngx_http_tenant_json_t   at;
+
+    /* the order follows the references; links need all of them */
+
+    static const struct {
+        const char                   *name;
+        ngx_http_tenant_document_pt   read;
+    } lists[] = {
+        { "tiers", ngx_http_tenant_document_tier },
+        { "agents", ngx_http_tenant_document_agent },
+        { "tenants", ngx_http_tenant_document_tenant },
+        { "issuers", ngx_http_tenant_document_issuer },
+        { "tenants", ngx_http_tenant_document_links }
+    };
+
+    doc->registry = ngx_http_tenant_registry_create(doc->pool);
+    if (doc->registry == NULL) {
         return NULL;
     }
-
-    ngx_rbtree_init(&registry->tiers.rbtree, &registry->tiers.sentinel,
-                    ngx_str_rbtree_insert_value);
-    ngx_rbtree_init(&registry->tenants.rbtree, &registry->tenants.sentinel,
-                    ngx_str_rbtree_insert_value);
-    ngx_rbtree_init(&registry->issuers.rbtree, &registry->issuers.sentinel,
-                    ngx_str_rbtree_insert_value);
-    ngx_rbtree_init(&registry->agents.rbtree, &registry->agents.sentinel,
-                    ngx_str_rbtree_insert_value);
 
     root = ngx_http_tenant_document_parse(cf, path);
     if (root == NULL) {
@@ -101,58 +88,42 @@ ngx_http_tenant_registry_open(ngx_conf_t *cf, ngx_str_t *path)
     }
 
     ngx_memzero(&at, sizeof(ngx_http_tenant_json_t));
-    ngx_memzero(&doc, sizeof(ngx_http_tenant_document_t));
+    ngx_memzero(&doc->err, sizeof(ngx_http_tenant_json_error_t));
 
     at.value = root;
-    doc.cf = cf;
-    doc.dir = *path;
+    doc->dir = *path;
 
-    while (doc.dir.len && doc.dir.data[doc.dir.len - 1] != '/') {
-        doc.dir.len--;
+    while (doc->dir.len && doc->dir.data[doc->dir.len - 1] != '/') {
+        doc->dir.len--;
     }
 
-    doc.registry = registry;
-
-    /* the order follows the references; links need all of them */
-
-    rc = ngx_http_tenant_json_object(&at, ngx_http_tenant_document_members,
-                                     &doc.err);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_tenant_document_each(&doc, &at, "tiers",
-                                           ngx_http_tenant_document_tier);
+    if (ngx_http_tenant_json_object(&at, ngx_http_tenant_document_members,
+                                    &doc->err)
+        != NGX_OK)
+    {
+        goto failed;
     }
 
-    if (rc == NGX_OK) {
-        rc = ngx_http_tenant_document_each(&doc, &at, "agents",
-                                           ngx_http_tenant_document_agent);
+    for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        if (ngx_http_tenant_document_each(doc, &at, lists[i].name,
+                                          lists[i].read)
+            != NGX_OK)
+        {
+            goto failed;
+        }
     }
 
-    if (rc == NGX_OK) {
-        rc = ngx_http_tenant_document_each(&doc, &at, "tenants",
-                                           ngx_http_tenant_document_tenant);
-    }
+    return root;
 
-    if (rc == NGX_OK) {
-        rc = ngx_http_tenant_document_each(&doc, &at, "issuers",
-                                           ngx_http_tenant_document_issuer);
-    }
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_tenant_document_each(&doc, &at, "tenants",
-                                           ngx_http_tenant_document_links);
-    }
+failed:
 
     json_decref(root);
 
-    if (rc != NGX_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "tenant_registry \"%V\": "
-                           "\"%s\" %s", path, doc.err.pointer,
-                           doc.err.message);
-        return NULL;
-    }
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "tenant_registry \"%V\": "
+                       "\"%s\" %s", path, doc->err.pointer,
+                       doc->err.message);
 
-    return registry;
+    return NULL;
 }
 
 
@@ -238,13 +209,13 @@ ngx_http_tenant_document_tier(ngx_http_tenant_document_t *doc,
 {
     ngx_http_tenant_tier_t  *tier;
 
-    tier = ngx_http_tenant_tier_read(doc->cf->pool, at, &doc->err);
+    tier = ngx_http_tenant_tier_read(doc->pool, at, &doc->err);
 
     if (tier == NULL) {
         return NGX_ERROR;
     }
 
-    if (ngx_http_tenant_index_add(&doc->registry->tiers, &tier->sn)
+    if (ngx_http_tenant_registry_add(doc->registry, &tier->sn)
         != NGX_OK)
     {
         return ngx_http_tenant_json_fail(at, &doc->err,
@@ -262,13 +233,13 @@ ngx_http_tenant_document_agent(ngx_http_tenant_document_t *doc,
 {
     ngx_http_tenant_agent_t  *agent;
 
-    agent = ngx_http_tenant_agent_read(doc->cf->pool, at, &doc->err);
+    agent = ngx_http_tenant_agent_read(doc->pool, at, &doc->err);
 
     if (agent == NULL) {
         return NGX_ERROR;
     }
 
-    if (ngx_http_tenant_index_add(&doc->registry->agents, &agent->sn)
+    if (ngx_http_tenant_registry_add(doc->registry, &agent->sn)
         != NGX_OK)
     {
         return ngx_http_tenant_json_fail(at, &doc->err,
@@ -290,15 +261,15 @@ ngx_http_tenant_document_tenant(ngx_http_tenant_document_t *doc,
     ngx_http_tenant_route_t   *route;
     ngx_http_tenant_tenant_t  *tenant;
 
-    tenant = ngx_http_tenant_tenant_read(doc->cf->pool, at, &tier,
+    tenant = ngx_http_tenant_tenant_read(doc->pool, at, &tier,
                                          &doc->err);
     if (tenant == NULL) {
         return NGX_ERROR;
     }
 
     tenant->tier = (ngx_http_tenant_tier_t *)
-                       ngx_http_tenant_index_find(&doc->registry->tiers,
-                                                  &tier);
+                       ngx_http_tenant_registry_peek(doc->registry,
+                           NGX_HTTP_TENANT_KIND_TIER, &tier);
     if (tenant->tier == NULL) {
         (void) ngx_http_tenant_json_member(at, "tier", &child);
         return ngx_http_tenant_json_fail(&child, &doc->err,
@@ -308,7 +279,9 @@ ngx_http_tenant_document_tenant(ngx_http_tenant_document_t *doc,
     route = tenant->routes.elts;
 
     for (i = 0; i < tenant->routes.nelts; i++) {
-        if (ngx_http_tenant_registry_agent(doc->registry, &route[i].agent)
+        if (ngx_http_tenant_registry_peek(doc->registry,
+                                          NGX_HTTP_TENANT_KIND_AGENT,
+                                          &route[i].agent)
             == NULL)
         {
             (void) ngx_http_tenant_json_member(at, "routes", &routes);
@@ -321,7 +294,7 @@ ngx_http_tenant_document_tenant(ngx_http_tenant_document_t *doc,
         }
     }
 
-    if (ngx_http_tenant_index_add(&doc->registry->tenants, &tenant->sn)
+    if (ngx_http_tenant_registry_add(doc->registry, &tenant->sn)
         != NGX_OK)
     {
         return ngx_http_tenant_json_fail(at, &doc->err,
@@ -338,17 +311,18 @@ ngx_http_tenant_document_issuer(ngx_http_tenant_document_t *doc,
     const ngx_http_tenant_json_t *at)
 {
     ngx_str_t                 *iss;
+    ngx_uint_t                 i;
     ngx_http_tenant_json_t     child;
     ngx_http_tenant_tenant_t  *tenant;
     ngx_http_tenant_issuer_t  *issuer;
 
-    issuer = ngx_http_tenant_issuer_read(doc->cf->pool, &doc->dir, at,
+    issuer = ngx_http_tenant_issuer_read(doc->pool, &doc->dir, at,
                                          &doc->err);
     if (issuer == NULL) {
         return NGX_ERROR;
     }
 
-    if (ngx_http_tenant_index_add(&doc->registry->issuers, &issuer->sn)
+    if (ngx_http_tenant_registry_add(doc->registry, &issuer->sn)
         != NGX_OK)
     {
         return ngx_http_tenant_json_fail(at, &doc->err,
@@ -360,7 +334,10 @@ ngx_http_tenant_document_issuer(ngx_http_tenant_document_t *doc,
         return NGX_OK;
     }
 
-    tenant = ngx_http_tenant_registry_tenant(doc->registry, &issuer->tenant);
+    tenant = (ngx_http_tenant_tenant_t *)
+                 ngx_http_tenant_registry_peek(doc->registry,
+                                               NGX_HTTP_TENANT_KIND_TENANT,
+                                               &issuer->tenant);
 
     if (tenant == NULL) {
         (void) ngx_http_tenant_json_member(at, "tenant", &child);
@@ -371,8 +348,14 @@ ngx_http_tenant_document_issuer(ngx_http_tenant_document_t *doc,
 
     /* a bound issuer need not be listed */
 
-    if (ngx_http_tenant_registry_issues(tenant, issuer)) {
-        return NGX_OK;
+    iss = tenant->issuers.elts;
+
+    for (i = 0; i < tenant->issuers.nelts; i++) {
+        if (iss[i].len == issuer->sn.str.len
+            && ngx_memcmp(iss[i].data, issuer->sn.str.data, iss[i].len) == 0)
+        {
+            return NGX_OK;
+        }
     }
 
     iss = ngx_array_push(&tenant->issuers);
@@ -405,7 +388,10 @@ ngx_http_tenant_document_links(ngx_http_tenant_document_t *doc,
     id.data = (u_char *) json_string_value(json_object_get(at->value, "id"));
     id.len = ngx_strlen(id.data);
 
-    tenant = ngx_http_tenant_registry_tenant(doc->registry, &id);
+    tenant = (ngx_http_tenant_tenant_t *)
+                 ngx_http_tenant_registry_peek(doc->registry,
+                                               NGX_HTTP_TENANT_KIND_TENANT,
+                                               &id);
 
     (void) ngx_http_tenant_json_member(at, "issuers", &list);
     iss = tenant->issuers.elts;
@@ -424,7 +410,9 @@ ngx_http_tenant_document_links(ngx_http_tenant_document_t *doc,
             item = *at;
         }
 
-        issuer[i] = ngx_http_tenant_registry_issuer(doc->registry, &iss[i]);
+        issuer[i] = (ngx_http_tenant_issuer_t *)
+                        ngx_http_tenant_registry_peek(doc->registry,
+                            NGX_HTTP_TENANT_KIND_ISSUER, &iss[i]);
 
         if (issuer[i] == NULL) {
             return ngx_http_tenant_json_fail(&item, &doc->err,
@@ -460,92 +448,4 @@ ngx_http_tenant_document_links(ngx_http_tenant_document_t *doc,
     }
 
     return NGX_OK;
-}
-
-
-ngx_http_tenant_tenant_t *
-ngx_http_tenant_registry_tenant(ngx_http_tenant_registry_t *registry,
-    ngx_str_t *id)
-{
-    return (ngx_http_tenant_tenant_t *)
-               ngx_http_tenant_index_find(&registry->tenants, id);
-}
-
-
-ngx_http_tenant_issuer_t *
-ngx_http_tenant_registry_issuer(ngx_http_tenant_registry_t *registry,
-    ngx_str_t *iss)
-{
-    return (ngx_http_tenant_issuer_t *)
-               ngx_http_tenant_index_find(&registry->issuers, iss);
-}
-
-
-ngx_http_tenant_agent_t *
-ngx_http_tenant_registry_agent(ngx_http_tenant_registry_t *registry,
-    ngx_str_t *id)
-{
-    return (ngx_http_tenant_agent_t *)
-               ngx_http_tenant_index_find(&registry->agents, id);
-}
-
-
-/* A document changes by a reload, which makes everything anew. */
-
-ngx_uint_t
-ngx_http_tenant_registry_generation(ngx_http_tenant_registry_t *registry)
-{
-    return 1;
-}
-
-
-ngx_int_t
-ngx_http_tenant_registry_each_issuer(ngx_http_tenant_registry_t *registry,
-    ngx_http_tenant_issuer_pt each, void *data)
-{
-    ngx_int_t           rc;
-    ngx_rbtree_t       *tree;
-    ngx_rbtree_node_t  *node;
-
-    tree = &registry->issuers.rbtree;
-
-    if (tree->root == tree->sentinel) {
-        return NGX_OK;
-    }
-
-    for (node = ngx_rbtree_min(tree->root, tree->sentinel);
-         node;
-         node = ngx_rbtree_next(tree, node))
-    {
-        rc = each(data, (ngx_http_tenant_issuer_t *) node);
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* Keys are unique: NGX_DECLINED when there is one already. */
-
-static ngx_int_t
-ngx_http_tenant_index_add(ngx_http_tenant_index_t *index, ngx_str_node_t *sn)
-{
-    if (ngx_http_tenant_index_find(index, &sn->str)) {
-        return NGX_DECLINED;
-    }
-
-    ngx_rbtree_insert(&index->rbtree, &sn->node);
-
-    return NGX_OK;
-}
-
-
-static ngx_str_node_t *
-ngx_http_tenant_index_find(ngx_http_tenant_index_t *index, ngx_str_t *key)
-{
-    return ngx_str_rbtree_lookup(&index->rbtree, key,
-                                 ngx_crc32_long(key->data, key->len));
 }

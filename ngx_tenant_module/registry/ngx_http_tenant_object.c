@@ -12,6 +12,8 @@
 typedef ngx_int_t (*ngx_http_tenant_id_pt)(ngx_str_t *id);
 
 
+static void ngx_http_tenant_object_init(ngx_http_tenant_object_t *object,
+    ngx_uint_t kind, ngx_pool_t *pool);
 static ngx_int_t ngx_http_tenant_id_valid(ngx_str_t *id);
 static ngx_int_t ngx_http_tenant_agent_id_valid(ngx_str_t *id);
 static ngx_int_t ngx_http_tenant_object_id(ngx_pool_t *pool,
@@ -112,6 +114,8 @@ ngx_http_tenant_tier_read(ngx_pool_t *pool, const ngx_http_tenant_json_t *at,
         return NULL;
     }
 
+    ngx_http_tenant_object_init(&tier->object, NGX_HTTP_TENANT_KIND_TIER, pool);
+
     if (ngx_http_tenant_json_object(at, ngx_http_tenant_tier_members, err)
         != NGX_OK)
     {
@@ -163,6 +167,8 @@ ngx_http_tenant_agent_read(ngx_pool_t *pool, const ngx_http_tenant_json_t *at,
         return NULL;
     }
 
+    ngx_http_tenant_object_init(&agent->object, NGX_HTTP_TENANT_KIND_AGENT, pool);
+
     if (ngx_http_tenant_json_object(at, ngx_http_tenant_agent_members, err)
         != NGX_OK)
     {
@@ -201,7 +207,6 @@ ngx_http_tenant_tenant_read(ngx_pool_t *pool,
     const ngx_http_tenant_json_t *at, ngx_str_t *tier,
     ngx_http_tenant_json_error_t *err)
 {
-    static uint64_t            tag;
     ngx_http_tenant_tenant_t  *tenant;
 
     tenant = ngx_pcalloc(pool, sizeof(ngx_http_tenant_tenant_t));
@@ -211,7 +216,9 @@ ngx_http_tenant_tenant_read(ngx_pool_t *pool,
     }
 
     tenant->status = NGX_HTTP_TENANT_ACTIVE;
-    tenant->tag = ++tag;
+    ngx_queue_init(&tenant->running);
+
+    ngx_http_tenant_object_init(&tenant->object, NGX_HTTP_TENANT_KIND_TENANT, pool);
 
     if (ngx_http_tenant_json_object(at, ngx_http_tenant_tenant_members, err)
         != NGX_OK)
@@ -263,6 +270,8 @@ ngx_http_tenant_issuer_read(ngx_pool_t *pool, ngx_str_t *dir,
         (void) ngx_http_tenant_json_fail(at, err, "no memory");
         return NULL;
     }
+
+    ngx_http_tenant_object_init(&issuer->object, NGX_HTTP_TENANT_KIND_ISSUER, pool);
 
     if (ngx_http_tenant_json_object(at, ngx_http_tenant_issuer_members, err)
         != NGX_OK
@@ -365,12 +374,29 @@ ngx_http_tenant_issuer_read(ngx_pool_t *pool, ngx_str_t *dir,
 }
 
 
+static void
+ngx_http_tenant_object_init(ngx_http_tenant_object_t *object,
+    ngx_uint_t kind, ngx_pool_t *pool)
+{
+    object->refs = 1;
+    object->kind = kind;
+    object->pool = pool;
+}
+
+
 ngx_uint_t
 ngx_http_tenant_registry_issues(ngx_http_tenant_tenant_t *tenant,
     ngx_http_tenant_issuer_t *issuer)
 {
     ngx_str_t   *iss;
     ngx_uint_t   i;
+
+    if (issuer->tenant.len) {
+        return issuer->tenant.len == tenant->sn.str.len
+               && ngx_memcmp(issuer->tenant.data, tenant->sn.str.data,
+                             tenant->sn.str.len)
+                  == 0;
+    }
 
     iss = tenant->issuers.elts;
 

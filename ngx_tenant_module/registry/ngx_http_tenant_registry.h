@@ -1,10 +1,12 @@
 /*
  * The registry: who may use what.  Tiers, tenants, issuers and agents, read
- * through four look-ups and a generation; nothing outside registry/ knows
- * how the objects are stored.
+ * through look-ups by id; nothing outside registry/ knows how the objects
+ * are stored: in a document that is read with the configuration, or in a
+ * database, from which a worker loads what it needs and drops what changed.
  *
- * Objects are immutable.  A pointer from a look-up is valid for the request
- * that asked, and for longer only while the generation does not move.
+ * Objects are immutable and counted: a look-up returns a reference, and an
+ * object goes with its last one.  What has changed meanwhile is told by
+ * "stale" of the object.  Objects are one worker's: the counts are plain.
  */
 
 #ifndef NGX_HTTP_TENANT_REGISTRY_H
@@ -17,6 +19,7 @@
 
 #include "../identity/tenant_rules.h"
 #include "ngx_http_tenant_json.h"
+#include "ngx_http_tenant_store.h"
 
 
 #define NGX_HTTP_TENANT_MODEL_POOL  0
@@ -43,18 +46,37 @@ extern const ngx_str_t  ngx_http_tenant_statuses[];
 extern const ngx_str_t  ngx_http_tenant_protocols[];
 
 
+/* What every object has, right behind its name. */
 typedef struct {
-    ngx_str_node_t   sn;          /* sn.str: id */
-    ngx_uint_t       model;
-    json_t          *attributes;  /* an object, or NULL */
+    ngx_uint_t                   refs;
+    ngx_uint_t                   kind;       /* NGX_HTTP_TENANT_KIND_* */
+    uint64_t                     version;    /* another one after each
+                                                change, and never that of
+                                                another object */
+    size_t                       size;       /* bytes, roughly */
+    ngx_pool_t                  *pool;       /* what hangs on the object */
+    ngx_http_tenant_registry_t  *registry;
+    ngx_queue_t                  queue;      /* of the worker's cache */
+    unsigned                     stale:1;    /* changed, or gone: ask again */
+    unsigned                     used:1;     /* since eviction looked */
+} ngx_http_tenant_object_t;
+
+
+typedef struct {
+    ngx_str_node_t              sn;          /* sn.str: id */
+    ngx_http_tenant_object_t    object;
+    ngx_uint_t                  model;
+    json_t                     *attributes;  /* an object, or NULL */
 } ngx_http_tenant_tier_t;
 
 
 typedef struct {
-    ngx_str_node_t   sn;          /* sn.str: id */
-    ngx_uint_t       protocol;
-    json_t          *attributes;
-    void            *authz;       /* authz/ hangs its Cedar entity here */
+    ngx_str_node_t              sn;          /* sn.str: id */
+    ngx_http_tenant_object_t    object;
+    ngx_uint_t                  protocol;
+    json_t                     *attributes;
+    void                       *authz;       /* authz/ hangs its Cedar entity
+                                                here */
 } ngx_http_tenant_agent_t;
 
 
@@ -81,22 +103,23 @@ typedef struct {
 
 typedef struct {
     ngx_str_node_t            sn;          /* sn.str: id */
+    ngx_http_tenant_object_t  object;
     ngx_str_t                 name;
     ngx_uint_t                status;
-    ngx_http_tenant_tier_t   *tier;
-    ngx_array_t               issuers;     /* ngx_str_t: whose tokens may
-                                              produce this tenant */
+    ngx_http_tenant_tier_t   *tier;        /* a reference */
+    ngx_array_t               issuers;     /* ngx_str_t: unbound ones whose
+                                              tokens may produce it */
     ngx_array_t               routes;      /* ngx_http_tenant_route_t */
     json_t                   *attributes;
-    uint64_t                  tag;         /* keeps upstream connections of
-                                              tenants apart; never repeats
-                                              within a process */
+    ngx_queue_t               running;     /* ngx_http_tenant_caller_t:
+                                              requests */
     void                     *counters;    /* shared slot of metering/ */
 } ngx_http_tenant_tenant_t;
 
 
 typedef struct {
     ngx_str_node_t            sn;          /* sn.str: iss, exactly */
+    ngx_http_tenant_object_t  object;
     ngx_str_t                 tenant;      /* bound to it, or empty */
     ngx_str_t                 tenant_claim;
     ngx_str_t                 subject_namespace;
@@ -109,32 +132,75 @@ typedef struct {
 } ngx_http_tenant_issuer_t;
 
 
+/* What the rest of the module does when objects come and go. */
+typedef struct {
+    /* NGX_ERROR: logged; the issuer cannot be used */
+    ngx_int_t  (*start_issuer)(void *data, ngx_http_tenant_issuer_t *issuer);
+    void       (*stop_issuer)(void *data, ngx_http_tenant_issuer_t *issuer);
+
+    /* a tenant changed while requests of its run; not yet looked up anew */
+    void       (*changed_tenant)(void *data,
+                                 ngx_http_tenant_tenant_t *tenant);
+    void        *data;
+} ngx_http_tenant_registry_hooks_t;
+
+
 /*
- * Reads the registry document.  Objects live in cf->pool.  On failure what
- * is wrong has been logged with the place.
+ * With the configuration: a name that ends with ".json" is a document, any
+ * other a database, which is made, from the document "seed" unless that is
+ * empty, when there is none.  On failure what is wrong has been logged with
+ * the place.
  */
 ngx_http_tenant_registry_t *ngx_http_tenant_registry_open(ngx_conf_t *cf,
-    ngx_str_t *path);
+    ngx_str_t *path, ngx_str_t *seed);
 
-/* NULL when there is none. */
-ngx_http_tenant_tenant_t *ngx_http_tenant_registry_tenant(
-    ngx_http_tenant_registry_t *registry, ngx_str_t *id);
-ngx_http_tenant_issuer_t *ngx_http_tenant_registry_issuer(
-    ngx_http_tenant_registry_t *registry, ngx_str_t *iss);
-ngx_http_tenant_agent_t *ngx_http_tenant_registry_agent(
-    ngx_http_tenant_registry_t *registry, ngx_str_t *id);
-
-/* Changes whenever any object changed. */
-ngx_uint_t ngx_http_tenant_registry_generation(
+/* Whether objects come and go while nginx runs: it is a database. */
+ngx_uint_t ngx_http_tenant_registry_live(
     ngx_http_tenant_registry_t *registry);
 
-/* All issuers, in no particular order; stops unless NGX_OK. */
-typedef ngx_int_t (*ngx_http_tenant_issuer_pt)(void *data,
-    ngx_http_tenant_issuer_t *issuer);
+/*
+ * In a worker, before requests.  generation: in shared memory, moved after
+ * each commit; max: bytes of objects kept.
+ */
+ngx_int_t ngx_http_tenant_registry_start(
+    ngx_http_tenant_registry_t *registry, ngx_atomic_t *generation,
+    size_t max, ngx_http_tenant_registry_hooks_t *hooks, ngx_cycle_t *cycle);
+void ngx_http_tenant_registry_stop(ngx_http_tenant_registry_t *registry);
 
-ngx_int_t ngx_http_tenant_registry_each_issuer(
-    ngx_http_tenant_registry_t *registry, ngx_http_tenant_issuer_pt each,
-    void *data);
+/*
+ * Takes notice of what changed; one load when nothing did.  NGX_ERROR: the
+ * changes cannot be read, so nothing that is cached may be relied on.
+ */
+ngx_int_t ngx_http_tenant_registry_sync(
+    ngx_http_tenant_registry_t *registry);
+
+/*
+ * NGX_OK and a reference, to be dropped with ngx_http_tenant_object_unref();
+ * NGX_DECLINED: there is none; NGX_ERROR: the registry cannot be read
+ * (logged).  A document declines only.
+ */
+ngx_int_t ngx_http_tenant_registry_tenant(
+    ngx_http_tenant_registry_t *registry, ngx_str_t *id,
+    ngx_http_tenant_tenant_t **tenant);
+ngx_int_t ngx_http_tenant_registry_issuer(
+    ngx_http_tenant_registry_t *registry, ngx_str_t *iss,
+    ngx_http_tenant_issuer_t **issuer);
+ngx_int_t ngx_http_tenant_registry_agent(
+    ngx_http_tenant_registry_t *registry, ngx_str_t *id,
+    ngx_http_tenant_agent_t **agent);
+ngx_int_t ngx_http_tenant_registry_tier(
+    ngx_http_tenant_registry_t *registry, ngx_str_t *id,
+    ngx_http_tenant_tier_t **tier);
+
+void ngx_http_tenant_object_unref(ngx_http_tenant_object_t *object);
+
+/*
+ * Names of issuers, "max" at most, appended to "list" (ngx_str_t, in its
+ * pool): of the tenant (bound ones included), or all (NULL).
+ */
+ngx_int_t ngx_http_tenant_registry_issuers(
+    ngx_http_tenant_registry_t *registry, ngx_http_tenant_tenant_t *tenant,
+    ngx_uint_t max, ngx_array_t *list);
 
 /* Whether tokens of the issuer may make a caller one of the tenant's. */
 ngx_uint_t ngx_http_tenant_registry_issues(ngx_http_tenant_tenant_t *tenant,
@@ -146,6 +212,28 @@ ngx_uint_t ngx_http_tenant_registry_issues(ngx_http_tenant_tenant_t *tenant,
  */
 ngx_http_tenant_route_t *ngx_http_tenant_registry_route(
     ngx_http_tenant_tenant_t *tenant, ngx_str_t *agent);
+
+
+/* For those who fill a registry. */
+
+ngx_http_tenant_registry_t *ngx_http_tenant_registry_create(
+    ngx_pool_t *pool);
+
+/* NGX_DECLINED: there is such an object already. */
+ngx_int_t ngx_http_tenant_registry_add(ngx_http_tenant_registry_t *registry,
+    ngx_str_node_t *sn);
+
+/* Without a reference; NULL: not among those that are loaded. */
+ngx_str_node_t *ngx_http_tenant_registry_peek(
+    ngx_http_tenant_registry_t *registry, ngx_uint_t kind, ngx_str_t *id);
+
+/* All that are loaded; stops unless NGX_OK. */
+typedef ngx_int_t (*ngx_http_tenant_object_pt)(void *data,
+    ngx_str_node_t *sn);
+
+ngx_int_t ngx_http_tenant_registry_each(
+    ngx_http_tenant_registry_t *registry, ngx_uint_t kind,
+    ngx_http_tenant_object_pt each, void *data);
 
 
 /* How one object is read; the document and any other store share it. */

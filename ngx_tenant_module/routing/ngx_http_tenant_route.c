@@ -490,7 +490,7 @@ ngx_http_tenant_route_tag(ngx_http_tenant_peer_t *peer,
 #endif
 
     ngx_memcpy(&peer->sockaddr, sockaddr, socklen);
-    ngx_memcpy((u_char *) &peer->sockaddr + at, &peer->tenant->tag,
+    ngx_memcpy((u_char *) &peer->sockaddr + at, &peer->tenant->object.version,
                sizeof(uint64_t));
 
     pc->sockaddr = &peer->sockaddr.sockaddr;
