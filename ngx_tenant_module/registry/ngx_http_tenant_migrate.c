@@ -18,8 +18,11 @@ static ngx_int_t ngx_http_tenant_store_integer(sqlite3 *db, const char *sql,
 static ngx_int_t ngx_http_tenant_store_import(ngx_conf_t *cf, sqlite3 *db,
     ngx_str_t *path, ngx_str_t *seed);
 static ngx_int_t ngx_http_tenant_store_import_kind(
-    ngx_http_tenant_store_t *store, json_t *root, ngx_uint_t kind,
-    const char *key);
+    ngx_http_tenant_store_t *store, ngx_http_tenant_document_t *doc,
+    json_t *root, ngx_uint_t kind, const char *key);
+static ngx_int_t ngx_http_tenant_store_complete(
+    ngx_http_tenant_document_t *doc, ngx_uint_t kind, ngx_str_t *id,
+    json_t *item);
 static ngx_int_t ngx_http_tenant_store_own(ngx_conf_t *cf, ngx_str_t *path);
 
 
@@ -300,17 +303,17 @@ ngx_http_tenant_store_import(ngx_conf_t *cf, sqlite3 *db, ngx_str_t *path,
     store = ngx_http_tenant_store_attach(db, path, cf->log);
 
     if (store
-        && ngx_http_tenant_store_import_kind(store, root,
+        && ngx_http_tenant_store_import_kind(store, &doc, root,
                                              NGX_HTTP_TENANT_KIND_TIER, "id")
            == NGX_OK
-        && ngx_http_tenant_store_import_kind(store, root,
+        && ngx_http_tenant_store_import_kind(store, &doc, root,
                                              NGX_HTTP_TENANT_KIND_AGENT, "id")
            == NGX_OK
-        && ngx_http_tenant_store_import_kind(store, root,
+        && ngx_http_tenant_store_import_kind(store, &doc, root,
                                              NGX_HTTP_TENANT_KIND_TENANT,
                                              "id")
            == NGX_OK
-        && ngx_http_tenant_store_import_kind(store, root,
+        && ngx_http_tenant_store_import_kind(store, &doc, root,
                                              NGX_HTTP_TENANT_KIND_ISSUER,
                                              "iss")
            == NGX_OK)
@@ -331,7 +334,8 @@ ngx_http_tenant_store_import(ngx_conf_t *cf, sqlite3 *db, ngx_str_t *path,
 
 static ngx_int_t
 ngx_http_tenant_store_import_kind(ngx_http_tenant_store_t *store,
-    json_t *root, ngx_uint_t kind, const char *key)
+    ngx_http_tenant_document_t *doc, json_t *root, ngx_uint_t kind,
+    const char *key)
 {
     size_t      i;
     json_t     *item, *name;
@@ -347,23 +351,52 @@ ngx_http_tenant_store_import_kind(ngx_http_tenant_store_t *store,
         id.data = (u_char *) json_string_value(name);
         id.len = json_string_length(name);
 
-        if (kind == NGX_HTTP_TENANT_KIND_TENANT
-            && json_object_get(item, "status") == NULL
-            && json_object_set_new(item, "status", json_string("active"))
-               != 0)
-        {
-            return NGX_ERROR;
-        }
-
-        if (ngx_http_tenant_store_put(store, kind, &id, item, ngx_time(),
-                                      &version)
-            != NGX_OK)
+        if (ngx_http_tenant_store_complete(doc, kind, &id, item) != NGX_OK
+            || ngx_http_tenant_store_put(store, kind, &id, item, ngx_time(),
+                                         &version)
+               != NGX_OK)
         {
             return NGX_ERROR;
         }
     }
 
     return NGX_OK;
+}
+
+
+/* What a document says by leaving it out, or by where it stands. */
+
+static ngx_int_t
+ngx_http_tenant_store_complete(ngx_http_tenant_document_t *doc,
+    ngx_uint_t kind, ngx_str_t *id, json_t *item)
+{
+    ngx_http_tenant_issuer_t  *issuer;
+
+    switch (kind) {
+
+    case NGX_HTTP_TENANT_KIND_TENANT:
+        if (json_object_get(item, "status")) {
+            return NGX_OK;
+        }
+
+        return json_object_set_new(item, "status", json_string("active")) == 0
+               ? NGX_OK : NGX_ERROR;
+
+    case NGX_HTTP_TENANT_KIND_ISSUER:
+        issuer = (ngx_http_tenant_issuer_t *)
+                     ngx_http_tenant_registry_peek(doc->registry, kind, id);
+
+        if (issuer->jwks_file.len == 0) {
+            return NGX_OK;
+        }
+
+        return json_object_set_new(item, "jwks_file",
+                           json_string((char *) issuer->jwks_file.data))
+               == 0 ? NGX_OK : NGX_ERROR;
+
+    default:
+        return NGX_OK;
+    }
 }
 
 

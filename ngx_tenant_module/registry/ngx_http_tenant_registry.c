@@ -63,8 +63,11 @@ static ngx_int_t ngx_http_tenant_registry_find(
 static ngx_int_t ngx_http_tenant_registry_load(
     ngx_http_tenant_registry_t *registry, ngx_uint_t kind, ngx_str_t *id,
     ngx_str_node_t **sn);
+static json_t *ngx_http_tenant_registry_fetch(
+    ngx_http_tenant_registry_t *registry, ngx_uint_t kind, ngx_str_t *id,
+    uint64_t *version, size_t *size, ngx_int_t *rc);
 static ngx_int_t ngx_http_tenant_registry_parse(
-    ngx_http_tenant_registry_t *registry, ngx_uint_t kind, ngx_str_t *body,
+    ngx_http_tenant_registry_t *registry, ngx_uint_t kind, json_t *root,
     ngx_pool_t *pool, ngx_str_node_t **sn);
 static ngx_int_t ngx_http_tenant_registry_read(
     ngx_http_tenant_registry_t *registry, ngx_uint_t kind,
@@ -317,41 +320,29 @@ static ngx_int_t
 ngx_http_tenant_registry_load(ngx_http_tenant_registry_t *registry,
     ngx_uint_t kind, ngx_str_t *id, ngx_str_node_t **sn)
 {
+    json_t                    *root;
+    size_t                     size;
     uint64_t                   version;
     ngx_int_t                  rc;
-    ngx_str_t                  body;
     ngx_pool_t                *pool;
-    sqlite3_stmt              *stmt;
     ngx_http_tenant_object_t  *object;
 
-    if (registry->store == NULL || registry->broken) {
-        return NGX_ERROR;
+    root = ngx_http_tenant_registry_fetch(registry, kind, id, &version, &size,
+                                          &rc);
+    if (root == NULL) {
+        return rc;
     }
-
-    stmt = registry->store->stmts[NGX_HTTP_TENANT_STMT_OBJECT];
-
-    (void) sqlite3_bind_int64(stmt, 1, kind);
-    ngx_http_tenant_store_bind(stmt, 2, id);
-
-    rc = ngx_http_tenant_store_step(registry->store, stmt);
-
-    if (rc != NGX_OK) {
-        return rc == NGX_DONE ? NGX_DECLINED : NGX_ERROR;
-    }
-
-    ngx_http_tenant_store_text(stmt, 0, &body);
-    version = sqlite3_column_int64(stmt, 1);
 
     pool = ngx_create_pool(NGX_HTTP_TENANT_OBJECT_POOL, ngx_cycle->log);
 
     if (pool == NULL) {
-        (void) sqlite3_reset(stmt);
+        json_decref(root);
         return NGX_ERROR;
     }
 
-    rc = ngx_http_tenant_registry_parse(registry, kind, &body, pool, sn);
+    rc = ngx_http_tenant_registry_parse(registry, kind, root, pool, sn);
 
-    (void) sqlite3_reset(stmt);
+    json_decref(root);
 
     if (rc != NGX_OK) {
         ngx_destroy_pool(pool);
@@ -362,7 +353,7 @@ ngx_http_tenant_registry_load(ngx_http_tenant_registry_t *registry,
 
     object->version = version;
     object->registry = registry;
-    object->size = ngx_http_tenant_pool_size(pool) + 2 * body.len;
+    object->size = ngx_http_tenant_pool_size(pool) + 2 * size;
 
     if (kind == NGX_HTTP_TENANT_KIND_ISSUER
         && registry->hooks.start_issuer(registry->hooks.data,
@@ -380,28 +371,65 @@ ngx_http_tenant_registry_load(ngx_http_tenant_registry_t *registry,
 }
 
 
-/* The texts of the object are copied: the statement's end with it. */
+/* Not a row is open afterwards: an object may need others to be complete. */
 
-static ngx_int_t
-ngx_http_tenant_registry_parse(ngx_http_tenant_registry_t *registry,
-    ngx_uint_t kind, ngx_str_t *body, ngx_pool_t *pool, ngx_str_node_t **sn)
+static json_t *
+ngx_http_tenant_registry_fetch(ngx_http_tenant_registry_t *registry,
+    ngx_uint_t kind, ngx_str_t *id, uint64_t *version, size_t *size,
+    ngx_int_t *rc)
 {
-    json_t                        *root;
-    ngx_int_t                      rc;
-    tenant_json_error_t            jerr;
-    ngx_http_tenant_json_t         at;
-    ngx_http_tenant_json_error_t   err;
+    json_t               *root;
+    ngx_str_t             body;
+    sqlite3_stmt         *stmt;
+    tenant_json_error_t   err;
 
-    root = tenant_json_parse((char *) body->data, body->len,
-                             &ngx_http_tenant_object_limits, &jerr);
+    *rc = NGX_ERROR;
+
+    if (registry->store == NULL || registry->broken) {
+        return NULL;
+    }
+
+    stmt = registry->store->stmts[NGX_HTTP_TENANT_STMT_OBJECT];
+
+    (void) sqlite3_bind_int64(stmt, 1, kind);
+    ngx_http_tenant_store_bind(stmt, 2, id);
+
+    *rc = ngx_http_tenant_store_step(registry->store, stmt);
+
+    if (*rc != NGX_OK) {
+        *rc = *rc == NGX_DONE ? NGX_DECLINED : NGX_ERROR;
+        return NULL;
+    }
+
+    ngx_http_tenant_store_text(stmt, 0, &body);
+
+    *version = sqlite3_column_int64(stmt, 1);
+    *size = body.len;
+
+    root = tenant_json_parse((char *) body.data, body.len,
+                             &ngx_http_tenant_object_limits, &err);
+
+    (void) sqlite3_reset(stmt);
 
     if (root == NULL) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "tenant_registry \"%V\": an object of %V is broken: %s",
                       &registry->path, &ngx_http_tenant_collections[kind],
-                      tenant_json_reason(jerr.code));
-        return NGX_ERROR;
+                      tenant_json_reason(err.code));
+        *rc = NGX_ERROR;
     }
+
+    return root;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_registry_parse(ngx_http_tenant_registry_t *registry,
+    ngx_uint_t kind, json_t *root, ngx_pool_t *pool, ngx_str_node_t **sn)
+{
+    ngx_int_t                      rc;
+    ngx_http_tenant_json_t         at;
+    ngx_http_tenant_json_error_t   err;
 
     ngx_memzero(&at, sizeof(ngx_http_tenant_json_t));
     ngx_memzero(&err, sizeof(ngx_http_tenant_json_error_t));
@@ -409,8 +437,6 @@ ngx_http_tenant_registry_parse(ngx_http_tenant_registry_t *registry,
     at.value = root;
 
     rc = ngx_http_tenant_registry_read(registry, kind, &at, pool, sn, &err);
-
-    json_decref(root);
 
     if (rc != NGX_OK) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
