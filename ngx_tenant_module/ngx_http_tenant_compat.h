@@ -36,4 +36,19 @@
 #endif
 
 
+/*
+ * Since 1.27.3 a server taken from the list is counted, and the list may
+ * have been replaced since the request began, which then is not ours to use.
+ */
+#ifdef ngx_http_upstream_rr_peer_ref
+#define ngx_http_tenant_rr_peer_ref(peers, peer)                              \
+    ngx_http_upstream_rr_peer_ref(peers, peer)
+#define ngx_http_tenant_rr_peers_replaced(rrp)                                \
+    ((rrp)->peers->config && (rrp)->config != *(rrp)->peers->config)
+#else
+#define ngx_http_tenant_rr_peer_ref(peers, peer)
+#define ngx_http_tenant_rr_peers_replaced(rrp)  0
+#endif
+
+
 #endif /* NGX_HTTP_TENANT_COMPAT_H */

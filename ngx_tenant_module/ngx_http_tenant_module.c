@@ -12,7 +12,8 @@
 #include "identity/ngx_http_tenant_metadata.h"
 #include "metering/ngx_http_tenant_counters.h"
 #include "registry/ngx_http_tenant_document.h"
-#include "routing/ngx_http_tenant_route.h"
+#include "routing/ngx_http_tenant_names.h"
+#include "routing/ngx_http_tenant_peer.h"
 
 
 #define NGX_HTTP_TENANT_ZONE_SIZE   (4 * 1024 * 1024)
@@ -68,6 +69,13 @@ static ngx_conf_enum_t  ngx_http_tenant_header_sets[] = {
     { ngx_string("none"), NGX_HTTP_TENANT_HEADERS_NONE },
     { ngx_string("default"), NGX_HTTP_TENANT_HEADERS_DEFAULT },
     { ngx_string("agentcore"), NGX_HTTP_TENANT_HEADERS_AGENTCORE },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_tenant_no_route[] = {
+    { ngx_string("503"), NGX_HTTP_SERVICE_UNAVAILABLE },
+    { ngx_string("404"), NGX_HTTP_NOT_FOUND },
     { ngx_null_string, 0 }
 };
 
@@ -250,10 +258,31 @@ static ngx_command_t  ngx_http_tenant_commands[] = {
       0,
       NULL },
 
+    { ngx_string("tenant_no_route"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_tenant_loc_conf_t, no_route),
+      &ngx_http_tenant_no_route },
+
     { ngx_string("tenant_route"),
-      NGX_HTTP_UPS_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      NGX_HTTP_UPS_CONF|NGX_CONF_ANY,
       ngx_http_tenant_route_slot,
       NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tenant_route_allow"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_tenant_names_allow_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tenant_route_stale"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_tenant_names_stale_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
@@ -316,6 +345,13 @@ ngx_http_tenant_create_main_conf(ngx_conf_t *cf)
     tmcf->fetch_timeout = NGX_CONF_UNSET_MSEC;
     tmcf->fetch_plain = NGX_CONF_UNSET;
 
+    tmcf->names = ngx_pcalloc(cf->pool, sizeof(ngx_http_tenant_names_t));
+    if (tmcf->names == NULL) {
+        return NULL;
+    }
+
+    tmcf->names->stale = NGX_CONF_UNSET;
+
     tmcf->keys_min_ttl = 300;
     tmcf->keys_max_ttl = 86400;
     tmcf->keys_stale = 86400;
@@ -346,7 +382,9 @@ ngx_http_tenant_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_msec_value(tmcf->fetch_timeout, 5000);
     ngx_conf_init_value(tmcf->fetch_plain, 0);
 
-    if (ngx_http_tenant_fetch_init(cf, tmcf) != NGX_OK) {
+    if (ngx_http_tenant_fetch_init(cf, tmcf) != NGX_OK
+        || ngx_http_tenant_names_init(cf, tmcf) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -425,6 +463,7 @@ ngx_http_tenant_create_loc_conf(ngx_conf_t *cf)
 
     tlcf->auth = NGX_CONF_UNSET_UINT;
     tlcf->policy = NGX_CONF_UNSET_UINT;
+    tlcf->no_route = NGX_CONF_UNSET_UINT;
     tlcf->sources = NGX_CONF_UNSET_PTR;
     tlcf->servers = NGX_CONF_UNSET_PTR;
     tlcf->scopes = NGX_CONF_UNSET_PTR;
@@ -448,6 +487,8 @@ ngx_http_tenant_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->realm, prev->realm, "tenant");
     ngx_conf_merge_uint_value(conf->policy, prev->policy,
                               NGX_HTTP_TENANT_POLICY_ENFORCE);
+    ngx_conf_merge_uint_value(conf->no_route, prev->no_route,
+                              NGX_HTTP_SERVICE_UNAVAILABLE);
     ngx_conf_merge_ptr_value(conf->sources, prev->sources, NULL);
     ngx_conf_merge_ptr_value(conf->servers, prev->servers, NULL);
     ngx_conf_merge_ptr_value(conf->scopes, prev->scopes, NULL);
@@ -792,6 +833,8 @@ ngx_http_tenant_postconfiguration(ngx_conf_t *cf)
     }
 
     *h = ngx_http_tenant_log_handler;
+
+    ngx_http_tenant_peer_init_filter();
 
     return NGX_OK;
 }

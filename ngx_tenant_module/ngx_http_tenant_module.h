@@ -67,6 +67,8 @@ typedef struct {
     ngx_array_t                     *fetch_allow;       /* ngx_cidr_t */
     ngx_flag_t                       fetch_plain;
 
+    struct ngx_http_tenant_names_s  *names;     /* of routing/ */
+
     ngx_array_t                      policies;  /* every compiled set:
                                                    ngx_http_tenant_policies_t
                                                    pointers */
@@ -88,6 +90,7 @@ typedef struct {
 
     ngx_http_complex_value_t        *agent;
     ngx_http_complex_value_t        *action;
+    ngx_uint_t                       no_route;  /* HTTP status */
 
     ngx_uint_t                       policy;
     ngx_array_t                     *policy_files;      /* ngx_str_t */
@@ -177,6 +180,10 @@ struct ngx_http_tenant_ctx_s {
     ngx_uint_t                       nreasons;
 
     void                            *waiter;    /* for what is pending */
+    struct ngx_http_tenant_peer_s   *peer;      /* of routing/: NULL until a
+                                                   server is asked */
+    void                            *parked;    /* once it waited for names */
+    ngx_uint_t                       origin;    /* of the route */
 
     unsigned                         decided:1;
     unsigned                         allowed:1;

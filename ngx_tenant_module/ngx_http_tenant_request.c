@@ -18,6 +18,8 @@ static ngx_int_t ngx_http_tenant_wait(ngx_http_request_t *r,
     ngx_http_tenant_ctx_t *ctx);
 static ngx_int_t ngx_http_tenant_decide(ngx_http_request_t *r,
     ngx_http_tenant_ctx_t *ctx);
+static ngx_int_t ngx_http_tenant_permit(ngx_http_request_t *r,
+    ngx_http_tenant_ctx_t *ctx);
 static ngx_int_t ngx_http_tenant_stop(ngx_http_request_t *r,
     ngx_http_tenant_ctx_t *ctx);
 static void ngx_http_tenant_caller_cleanup(void *data);
@@ -178,6 +180,9 @@ ngx_http_tenant_precontent_handler(ngx_http_request_t *r)
     case NGX_DECLINED:
         return ngx_http_tenant_stop(r, ctx);
 
+    case NGX_AGAIN:
+        return NGX_AGAIN;
+
     default:
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -186,6 +191,29 @@ ngx_http_tenant_precontent_handler(ngx_http_request_t *r)
 
 static ngx_int_t
 ngx_http_tenant_decide(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    /* what waited for the addresses of its server has been allowed */
+
+    if (ctx->parked == NULL) {
+        rc = ngx_http_tenant_permit(r, ctx);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    rc = ngx_http_tenant_route(r, ctx);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_tenant_headers(r, ctx);
+}
+
+
+static ngx_int_t
+ngx_http_tenant_permit(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 {
     ngx_int_t                    rc;
     ngx_http_tenant_loc_conf_t  *tlcf;
@@ -209,18 +237,10 @@ ngx_http_tenant_decide(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
             return NGX_DECLINED;
         }
 
-        rc = ngx_http_tenant_authorize(r, ctx);
-        if (rc != NGX_OK) {
-            return rc;
-        }
+        return ngx_http_tenant_authorize(r, ctx);
     }
 
-    rc = ngx_http_tenant_route(r, ctx);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return ngx_http_tenant_headers(r, ctx);
+    return NGX_OK;
 }
 
 

@@ -160,11 +160,13 @@ for my $kind (qw(tier agent tenant issuer)) {
     same(\@lists, [table('ngx_http_tenant_document_members')],
          'members of the document');
 
-    for my $name (table('ngx_http_tenant_route_members')) {
-        like($text, qr/"$name"/, "the member $name of routes is shown");
+    for my $kind (qw(route server)) {
+        same([rows('docs/registry.md', "${kind}s")],
+             [table("ngx_http_tenant_${kind}_members")],
+             "members of ${kind}s");
     }
 
-    for my $table (qw(models statuses protocols)) {
+    for my $table (qw(models route_models statuses protocols)) {
         like($text, qr/`$_`/, "$_ of the $table is documented")
             for table("ngx_http_tenant_$table");
     }

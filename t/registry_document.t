@@ -34,7 +34,7 @@ sub complaint
 
 
 # the longest path that has room for a tag behind it
-my $Long = 'unix:/' . 'a' x 98;
+my $Long = 'unix:/' . 'a' x 90;
 
 sub tenant { return (tenant => { acme => { @_ } }) }
 sub tier { return (tier => { premium => { @_ } }) }
@@ -45,6 +45,11 @@ sub servers
 {
     return tenant(routes => { support => { model => 'silo',
                                            servers => [@_] } });
+}
+
+sub server
+{
+    return servers({ address => '127.0.0.1:1', @_ });
 }
 
 sub required
@@ -198,22 +203,76 @@ my @refused = (
                                       servers => ['127.0.0.1:1'] } })],
      '/tenants/0/routes/support/servers', 'belongs to a silo'],
     ['a server that is no string', [servers('127.0.0.1:1', 8080)],
-     '/tenants/0/routes/support/servers/1', 'must be a string'],
+     '/tenants/0/routes/support/servers/1',
+     'must be a string or an object'],
+    ['a server without address', [servers({ weight => 1 })],
+     '/tenants/0/routes/support/servers/0', 'has no "address"'],
+    ['a server whose address is no string', [servers({ address => 1 })],
+     '/tenants/0/routes/support/servers/0/address', 'must be a string'],
+    ['a server with a bad address', [servers({ address => '127.0.0.1' })],
+     '/tenants/0/routes/support/servers/0/address', 'has no port'],
+    ['an unknown member of a server', [server(slow_start => 1)],
+     '/tenants/0/routes/support/servers/0/slow_start', 'unknown member'],
+    (map { my ($name, $value, $from, $to) = @$_;
+           ["a server with $name $value", [server($name => $value)],
+            "/tenants/0/routes/support/servers/0/$name",
+            "must be an integer from $from to $to"] }
+         ['weight', 0, 1, 100], ['weight', 101, 1, 100],
+         ['weight', '5', 1, 100], ['weight', 1.5, 1, 100],
+         ['max_fails', -1, 0, 1000], ['max_fails', 1001, 0, 1000],
+         ['fail_timeout', 0, 1, 86400], ['fail_timeout', '10s', 1, 86400],
+         ['fail_timeout', 86401, 1, 86400]),
+    (map { ["a server whose $_ is no boolean", [server($_ => 1)],
+            "/tenants/0/routes/support/servers/0/$_",
+            'must be true or false'] } qw(backup drain)),
+    ['a silo of backup servers', [server(backup => \1)],
+     '/tenants/0/routes/support/servers', 'has nothing but backup servers'],
+    ['a route with tls that is no boolean',
+     [tenant(routes => { support => { model => 'silo', tls => 'on',
+                                      servers => ['127.0.0.1:1'] } })],
+     '/tenants/0/routes/support/tls', 'must be true or false'],
+    ['a route with a server_name that is none',
+     [tenant(routes => { support => { model => 'silo',
+                                      server_name => 'a b',
+                                      servers => ['127.0.0.1:1'] } })],
+     '/tenants/0/routes/support/server_name', '"a b" is no host name'],
+    ['a pool with tls',
+     [tenant(routes => { support => { model => 'pool', tls => \1 } })],
+     '/tenants/0/routes/support/tls', 'belongs to a silo'],
+    ['no route with servers',
+     [tenant(routes => { support => { model => 'none',
+                                      servers => ['127.0.0.1:1'] } })],
+     '/tenants/0/routes/support/servers', 'belongs to a silo'],
+    ['a tier without routes for any agent there is',
+     [tier(routes => { other => { model => 'pool' } })],
+     '/tiers/0/routes/other', 'names no agent: "other"'],
     ['a server without port', [servers('127.0.0.1')],
      '/tenants/0/routes/support/servers/0', '"127.0.0.1" has no port'],
     ['a server by host name', [servers('agent.test:80')],
      '/tenants/0/routes/support/servers/0',
-     '"agent.test:80" is no IP address with port'],
+     '"agent.test" is a host name, which needs "resolver" in the http '
+     . 'block'],
+    ['a host name among the servers of a tier',
+     [tier(routes => { support => {
+          model => 'silo', servers => ['127.0.0.1:1', 'agent.test:80'] } })],
+     '/tiers/0/routes/support/servers/1', '"agent.test" is a host name'],
+    (map { ["\"$_\" as a server", [servers("$_:80")],
+            '/tenants/0/routes/support/servers/0',
+            "\"$_:80\" is neither an IP address nor a host name, with a "
+            . 'port'] }
+         'agent..test', '-agent.test', 'agent-.test', 'agent.test-',
+         'ag ent.test', 'a' x 64 . '.test', 'a.' x 127 . 'a', '10.1',
+         '2130706433', 'agent.9', 'agent,test', '.', '*'),
     ['a server with a port that is none', [servers('127.0.0.1:65536')],
      '/tenants/0/routes/support/servers/0', 'invalid port'],
     ['a server with a range of ports', [servers('127.0.0.1:80-82')],
      '/tenants/0/routes/support/servers/0', 'invalid port'],
     ['the wildcard address as a server', [servers('0.0.0.0:80')],
      '/tenants/0/routes/support/servers/0',
-     '"0.0.0.0:80" is no IP address with port'],
+     '"0.0.0.0:80" is no address of a server'],
     ['the IPv6 wildcard address as a server', [servers('[::]:80')],
      '/tenants/0/routes/support/servers/0',
-     '"[::]:80" is no IP address with port'],
+     '"[::]:80" is no address of a server'],
     ['a server with a path', [servers('127.0.0.1:80/x')],
      '/tenants/0/routes/support/servers/0', '"127.0.0.1:80/x" has a path'],
     ['a UNIX-domain socket with a path behind it',
@@ -225,10 +284,10 @@ my @refused = (
     ['a UNIX-domain socket without path', [servers('unix:')],
      '/tenants/0/routes/support/servers/0', 'no path in the unix domain'],
 
-    ['a UNIX-domain socket of 100 bytes',
+    ['a UNIX-domain socket of 92 bytes',
      [servers('127.0.0.1:1', $Long . 'x')],
      '/tenants/0/routes/support/servers/1',
-     "\"${Long}x\": the path is longer than 99 bytes"],
+     "\"${Long}x\": the path is longer than 91 bytes"],
 
     ['attributes that are no object', [agent(attributes => [])],
      '/agents/0/attributes', 'must be an object'],
@@ -415,6 +474,18 @@ my @accepted = (
     ['servers of every kind of address',
      registry(servers('127.0.0.1:1', '[::1]:1', 'unix:/run/agent.sock',
                       $Long))],
+    ['servers with all that they can have',
+     registry(servers({ address => '127.0.0.1:1', weight => 100,
+                        max_fails => 0, fail_timeout => 86400,
+                        backup => \0, drain => \1 },
+                      { address => '127.0.0.1:2', backup => \1 }))],
+    ['routes of a tier, with and without servers', registry(
+        tier => { basic => { routes => {
+            support => { model => 'silo', tls => \1,
+                         server_name => 'agent.test' },
+            other => { model => 'silo', servers => ['127.0.0.1:1'] },
+            third => { model => 'none' } } } },
+        agent => { other => {}, third => {} })],
     ['ids at the limit of their length', registry(
         tier => { 'a' x 63 => { model => 'pool' } },
         tenant => { 'b' x 63 => { tier => 'a' x 63 } },

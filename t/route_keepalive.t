@@ -45,12 +45,14 @@ my %Server = (
 my @tenants = qw(acme globex initech);
 my $Shared = ['https://shared.idp.test'];
 my $Registry = registry(
+    tier => { basic => { routes => {
+        cell => { model => 'silo', servers => [$Server{tcp}] } } } },
     tenant => { map { $_ => {
         tier => 'basic', $_ eq 'acme' ? () : (issuers => $Shared),
         routes => { map { $_ => { model => 'silo',
                                   servers => [$Server{$_}] } }
                         keys %Server } } } @tenants },
-    agent => { map { $_ => {} } keys %Server, 'pooled' });
+    agent => { map { $_ => {} } keys %Server, 'pooled', 'cell' });
 
 my $Policy = write_fixture('open.cedar',
                            'permit(principal, action, resource);');
@@ -138,6 +140,7 @@ sub kept_apart
 
 
 kept_apart('/agents/tcp', 'a silo address of three tenants');
+kept_apart('/agents/cell', 'a silo of their tier');
 kept_apart('/agents/unix', 'a UNIX-domain socket of three tenants');
 kept_apart('/agents/pooled', 'the pool');
 kept_apart('/apart/pooled', 'a pool of a UNIX-domain socket');

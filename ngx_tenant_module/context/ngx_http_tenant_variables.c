@@ -2,6 +2,7 @@
 #include "../authz/ngx_http_tenant_authz.h"
 #include "../identity/ngx_http_tenant_identity.h"
 #include "../identity/ngx_http_tenant_keyset.h"
+#include "../routing/ngx_http_tenant_route.h"
 
 
 #define NGX_HTTP_TENANT_VAR_ID         0
@@ -23,6 +24,8 @@
 static ngx_int_t ngx_http_tenant_identity_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_tenant_ctx_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_tenant_route_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_tenant_keys_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
@@ -68,6 +71,21 @@ static ngx_http_variable_t  ngx_http_tenant_vars[] = {
 
     { ngx_string("tenant_model"), NULL, ngx_http_tenant_ctx_variable,
       NGX_HTTP_TENANT_VAR_MODEL, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("tenant_route"), NULL, ngx_http_tenant_route_variable,
+      NGX_HTTP_TENANT_ROUTE_ORIGIN, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("tenant_scheme"), NULL, ngx_http_tenant_route_variable,
+      NGX_HTTP_TENANT_ROUTE_SCHEME, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("tenant_server_name"), NULL, ngx_http_tenant_route_variable,
+      NGX_HTTP_TENANT_ROUTE_SERVER_NAME, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("tenant_endpoint"), NULL, ngx_http_tenant_route_variable,
+      NGX_HTTP_TENANT_ROUTE_ENDPOINT, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("tenant_session"), NULL, ngx_http_tenant_route_variable,
+      NGX_HTTP_TENANT_ROUTE_SESSION, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("tenant_agent"), NULL, ngx_http_tenant_ctx_variable,
       NGX_HTTP_TENANT_VAR_AGENT, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -239,6 +257,27 @@ ngx_http_tenant_ctx_variable(ngx_http_request_t *r,
         }
     }
 
+    ngx_http_tenant_variable_text(v, &text);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_route_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t               text;
+    ngx_http_tenant_ctx_t  *ctx;
+
+    ctx = ngx_http_tenant_ctx(r);
+
+    if (ctx == NULL || ctx->route == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    ngx_http_tenant_route_text(r, ctx, data, &text);
     ngx_http_tenant_variable_text(v, &text);
 
     return NGX_OK;

@@ -1,5 +1,6 @@
 #include "ngx_http_tenant_counters.h"
 #include "../identity/ngx_http_tenant_identity.h"
+#include "../routing/ngx_http_tenant_silo.h"
 
 
 static ngx_http_tenant_counters_t *ngx_http_tenant_counters_slot(
@@ -61,6 +62,9 @@ ngx_http_tenant_counters_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     /* a full zone is a state with a counter of its own, not an error */
 
     shpool->log_nomem = 0;
+
+    totals->routes = ngx_http_tenant_routes_init_zone(shpool,
+                                                      shm_zone->shm.size);
 
     shpool->data = totals;
     shm_zone->data = totals;

@@ -45,6 +45,8 @@ typedef struct {
     ngx_atomic_t       keys_fetched;
     ngx_atomic_t       keys_failed;
 
+    struct ngx_http_tenant_shared_routes_s  *routes;    /* or NULL */
+
     ngx_atomic_t       refused[NGX_HTTP_TENANT_REASONS];
     ngx_atomic_t       cache_hits;
     ngx_atomic_t       cache_misses;

@@ -10,6 +10,7 @@
 #include "ngx_http_tenant_document.h"
 #include "../ngx_http_tenant_file.h"
 #include "../identity/tenant_json.h"
+#include "../routing/ngx_http_tenant_route.h"
 
 
 #define NGX_HTTP_TENANT_DOCUMENT_SIZE    (64 * 1024 * 1024)  /* bytes */
@@ -31,6 +32,9 @@ static ngx_int_t ngx_http_tenant_document_agent(
     ngx_http_tenant_document_t *doc, const ngx_http_tenant_json_t *at);
 static ngx_int_t ngx_http_tenant_document_tenant(
     ngx_http_tenant_document_t *doc, const ngx_http_tenant_json_t *at);
+static ngx_int_t ngx_http_tenant_document_routes(
+    ngx_http_tenant_document_t *doc, const ngx_http_tenant_json_t *at,
+    ngx_array_t *routes);
 static ngx_int_t ngx_http_tenant_document_issuer(
     ngx_http_tenant_document_t *doc, const ngx_http_tenant_json_t *at);
 static ngx_int_t ngx_http_tenant_document_links(
@@ -60,9 +64,10 @@ json_t *
 ngx_http_tenant_document_read(ngx_conf_t *cf,
     ngx_http_tenant_document_t *doc, ngx_str_t *path)
 {
-    json_t                  *root;
-    ngx_uint_t               i;
-    ngx_http_tenant_json_t   at;
+    json_t                       *root;
+    ngx_uint_t                    i;
+    ngx_http_tenant_json_t        at;
+    ngx_http_tenant_main_conf_t  *tmcf;
 
     /* the order follows the references; links need all of them */
 
@@ -70,8 +75,8 @@ ngx_http_tenant_document_read(ngx_conf_t *cf,
         const char                   *name;
         ngx_http_tenant_document_pt   read;
     } lists[] = {
-        { "tiers", ngx_http_tenant_document_tier },
         { "agents", ngx_http_tenant_document_agent },
+        { "tiers", ngx_http_tenant_document_tier },
         { "tenants", ngx_http_tenant_document_tenant },
         { "issuers", ngx_http_tenant_document_issuer },
         { "tenants", ngx_http_tenant_document_links }
@@ -90,7 +95,10 @@ ngx_http_tenant_document_read(ngx_conf_t *cf,
     ngx_memzero(&at, sizeof(ngx_http_tenant_json_t));
     ngx_memzero(&doc->err, sizeof(ngx_http_tenant_json_error_t));
 
+    tmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_tenant_module);
+
     at.value = root;
+    doc->names = ngx_http_tenant_route_names_allowed(tmcf);
     doc->dir = *path;
 
     while (doc->dir.len && doc->dir.data[doc->dir.len - 1] != '/') {
@@ -223,7 +231,7 @@ ngx_http_tenant_document_tier(ngx_http_tenant_document_t *doc,
                                          &tier->sn.str);
     }
 
-    return NGX_OK;
+    return ngx_http_tenant_document_routes(doc, at, &tier->routes);
 }
 
 
@@ -256,9 +264,7 @@ ngx_http_tenant_document_tenant(ngx_http_tenant_document_t *doc,
     const ngx_http_tenant_json_t *at)
 {
     ngx_str_t                  tier;
-    ngx_uint_t                 i;
-    ngx_http_tenant_json_t     child, routes;
-    ngx_http_tenant_route_t   *route;
+    ngx_http_tenant_json_t     child;
     ngx_http_tenant_tenant_t  *tenant;
 
     tenant = ngx_http_tenant_tenant_read(doc->pool, at, &tier,
@@ -276,24 +282,6 @@ ngx_http_tenant_document_tenant(ngx_http_tenant_document_t *doc,
                                          "names no tier: \"%V\"", &tier);
     }
 
-    route = tenant->routes.elts;
-
-    for (i = 0; i < tenant->routes.nelts; i++) {
-        if (ngx_http_tenant_registry_peek(doc->registry,
-                                          NGX_HTTP_TENANT_KIND_AGENT,
-                                          &route[i].agent)
-            == NULL)
-        {
-            (void) ngx_http_tenant_json_member(at, "routes", &routes);
-            (void) ngx_http_tenant_json_member(&routes,
-                                               (char *) route[i].agent.data,
-                                               &child);
-            return ngx_http_tenant_json_fail(&child, &doc->err,
-                                             "names no agent: \"%V\"",
-                                             &route[i].agent);
-        }
-    }
-
     if (ngx_http_tenant_registry_add(doc->registry, &tenant->sn)
         != NGX_OK)
     {
@@ -302,7 +290,41 @@ ngx_http_tenant_document_tenant(ngx_http_tenant_document_t *doc,
                                          &tenant->sn.str);
     }
 
-    return NGX_OK;
+    return ngx_http_tenant_document_routes(doc, at, &tenant->routes);
+}
+
+
+static ngx_int_t
+ngx_http_tenant_document_routes(ngx_http_tenant_document_t *doc,
+    const ngx_http_tenant_json_t *at, ngx_array_t *routes)
+{
+    ngx_uint_t                i;
+    ngx_http_tenant_json_t    list, child;
+    ngx_http_tenant_route_t  *route;
+
+    route = routes->elts;
+
+    for (i = 0; i < routes->nelts; i++) {
+        if (ngx_http_tenant_registry_peek(doc->registry,
+                                          NGX_HTTP_TENANT_KIND_AGENT,
+                                          &route[i].agent)
+            == NULL)
+        {
+            (void) ngx_http_tenant_json_member(at, "routes", &list);
+            (void) ngx_http_tenant_json_member(&list,
+                                               (char *) route[i].agent.data,
+                                               &child);
+            return ngx_http_tenant_json_fail(&child, &doc->err,
+                                             "names no agent: \"%V\"",
+                                             &route[i].agent);
+        }
+    }
+
+    if (doc->names) {
+        return NGX_OK;
+    }
+
+    return ngx_http_tenant_routes_literal(at, routes, &doc->err);
 }
 
 

@@ -14,6 +14,7 @@ typedef struct {
     ngx_pool_t                    *pool;        /* the caller's, for objects */
     ngx_http_tenant_registry_t    *registry;    /* made by reading */
     ngx_str_t                      dir;
+    ngx_uint_t                     names;       /* of hosts are allowed */
     ngx_http_tenant_json_error_t   err;
 } ngx_http_tenant_document_t;
 

@@ -201,6 +201,53 @@ ngx_http_tenant_json_enum(const ngx_http_tenant_json_t *at, const char *name,
 }
 
 
+ngx_int_t
+ngx_http_tenant_json_integer(const ngx_http_tenant_json_t *at,
+    const char *name, ngx_int_t min, ngx_int_t max, ngx_int_t *value,
+    ngx_http_tenant_json_error_t *err)
+{
+    json_int_t              n;
+    ngx_http_tenant_json_t  child;
+
+    if (ngx_http_tenant_json_member(at, name, &child) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    n = json_integer_value(child.value);
+
+    if (!json_is_integer(child.value) || n < min || n > max) {
+        return ngx_http_tenant_json_fail(&child, err,
+                                         "must be an integer from %i to %i",
+                                         min, max);
+    }
+
+    *value = n;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_tenant_json_flag(const ngx_http_tenant_json_t *at, const char *name,
+    ngx_uint_t *value, ngx_http_tenant_json_error_t *err)
+{
+    ngx_http_tenant_json_t  child;
+
+    if (ngx_http_tenant_json_member(at, name, &child) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (!json_is_boolean(child.value)) {
+        return ngx_http_tenant_json_fail(&child, err,
+                                         "must be true or false");
+    }
+
+    *value = json_is_true(child.value);
+
+    return NGX_OK;
+}
+
+
 static size_t
 ngx_http_tenant_json_pointer(const ngx_http_tenant_json_t *at, char *buf,
     size_t size)

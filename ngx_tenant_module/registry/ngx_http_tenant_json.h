@@ -73,5 +73,14 @@ ngx_int_t ngx_http_tenant_json_enum(const ngx_http_tenant_json_t *at,
     const char *name, const ngx_str_t *names, ngx_uint_t *value,
     ngx_http_tenant_json_error_t *err);
 
+/* An integer within the bounds; NGX_DECLINED: absent, value untouched. */
+ngx_int_t ngx_http_tenant_json_integer(const ngx_http_tenant_json_t *at,
+    const char *name, ngx_int_t min, ngx_int_t max, ngx_int_t *value,
+    ngx_http_tenant_json_error_t *err);
+
+/* true or false; NGX_DECLINED: absent, value untouched. */
+ngx_int_t ngx_http_tenant_json_flag(const ngx_http_tenant_json_t *at,
+    const char *name, ngx_uint_t *value, ngx_http_tenant_json_error_t *err);
+
 
 #endif /* NGX_HTTP_TENANT_JSON_H */

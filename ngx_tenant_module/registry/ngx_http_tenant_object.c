@@ -6,7 +6,6 @@
 
 #define NGX_HTTP_TENANT_ID_LEN       63
 #define NGX_HTTP_TENANT_AGENT_LEN    128
-#define NGX_HTTP_TENANT_ENDPOINTS    64      /* of one route */
 
 
 typedef ngx_int_t (*ngx_http_tenant_id_pt)(ngx_str_t *id);
@@ -15,7 +14,6 @@ typedef ngx_int_t (*ngx_http_tenant_id_pt)(ngx_str_t *id);
 static void ngx_http_tenant_object_init(ngx_http_tenant_object_t *object,
     ngx_uint_t kind, ngx_pool_t *pool);
 static ngx_int_t ngx_http_tenant_id_valid(ngx_str_t *id);
-static ngx_int_t ngx_http_tenant_agent_id_valid(ngx_str_t *id);
 static ngx_int_t ngx_http_tenant_object_id(ngx_pool_t *pool,
     const ngx_http_tenant_json_t *at, ngx_http_tenant_id_pt valid,
     const char *rule, ngx_str_node_t *sn, ngx_http_tenant_json_error_t *err);
@@ -27,12 +25,6 @@ static ngx_int_t ngx_http_tenant_reserved(const ngx_http_tenant_json_t *at,
 static void ngx_http_tenant_attributes_cleanup(void *data);
 static ngx_int_t ngx_http_tenant_issuers_read(ngx_pool_t *pool,
     const ngx_http_tenant_json_t *at, ngx_http_tenant_tenant_t *tenant,
-    ngx_http_tenant_json_error_t *err);
-static ngx_int_t ngx_http_tenant_routes_read(ngx_pool_t *pool,
-    const ngx_http_tenant_json_t *at, ngx_http_tenant_tenant_t *tenant,
-    ngx_http_tenant_json_error_t *err);
-static ngx_int_t ngx_http_tenant_route_read(ngx_pool_t *pool,
-    const ngx_http_tenant_json_t *at, ngx_http_tenant_route_t *route,
     ngx_http_tenant_json_error_t *err);
 static void ngx_http_tenant_issuer_cleanup(void *data);
 static ngx_int_t ngx_http_tenant_issuer_keys(ngx_pool_t *pool,
@@ -66,7 +58,7 @@ const ngx_str_t  ngx_http_tenant_protocols[] = {
 
 
 static const char *const  ngx_http_tenant_tier_members[] = {
-    "id", "model", "attributes", NULL
+    "id", "model", "routes", "attributes", NULL
 };
 
 static const char *const  ngx_http_tenant_agent_members[] = {
@@ -81,10 +73,6 @@ static const char *const  ngx_http_tenant_issuer_members[] = {
     "iss", "tenant", "tenant_claim", "subject_namespace", "jwks_file",
     "jwks", "jwks_uri", "discovery", "algorithms", "audiences", "client_ids", "scopes", "token_use",
     "leeway", "max_age", "require_exp", "required_claims", "claims", NULL
-};
-
-static const char *const  ngx_http_tenant_route_members[] = {
-    "model", "servers", NULL
 };
 
 /* the module's own attributes of the Cedar entities: not to be overlaid */
@@ -146,7 +134,11 @@ ngx_http_tenant_tier_read(ngx_pool_t *pool, const ngx_http_tenant_json_t *at,
     if (ngx_http_tenant_attributes_read(pool, at,
                                         ngx_http_tenant_tenant_reserved,
                                         &tier->attributes, err)
-        != NGX_OK)
+        != NGX_OK
+        || ngx_http_tenant_routes_read(pool, at, &tier->sn.str,
+                                       NGX_HTTP_TENANT_BY_TIER,
+                                       &tier->routes, err)
+           != NGX_OK)
     {
         return NULL;
     }
@@ -246,7 +238,10 @@ ngx_http_tenant_tenant_read(ngx_pool_t *pool,
                                            &tenant->attributes, err)
            != NGX_OK
         || ngx_http_tenant_issuers_read(pool, at, tenant, err) != NGX_OK
-        || ngx_http_tenant_routes_read(pool, at, tenant, err) != NGX_OK)
+        || ngx_http_tenant_routes_read(pool, at, &tenant->sn.str,
+                                       NGX_HTTP_TENANT_BY_TENANT,
+                                       &tenant->routes, err)
+           != NGX_OK)
     {
         return NULL;
     }
@@ -412,31 +407,6 @@ ngx_http_tenant_registry_issues(ngx_http_tenant_tenant_t *tenant,
 }
 
 
-ngx_http_tenant_route_t *
-ngx_http_tenant_registry_route(ngx_http_tenant_tenant_t *tenant,
-    ngx_str_t *agent)
-{
-    ngx_uint_t                 i;
-    ngx_http_tenant_route_t   *route;
-
-    static ngx_http_tenant_route_t  pool = {
-        ngx_null_string, NGX_HTTP_TENANT_MODEL_POOL, 0, NULL, 0
-    };
-
-    route = tenant->routes.elts;
-
-    for (i = 0; i < tenant->routes.nelts; i++) {
-        if (route[i].agent.len == agent->len
-            && ngx_memcmp(route[i].agent.data, agent->data, agent->len) == 0)
-        {
-            return &route[i];
-        }
-    }
-
-    return tenant->tier->model == NGX_HTTP_TENANT_MODEL_POOL ? &pool : NULL;
-}
-
-
 static void
 ngx_http_tenant_issuer_cleanup(void *data)
 {
@@ -573,7 +543,7 @@ ngx_http_tenant_id_valid(ngx_str_t *id)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_tenant_agent_id_valid(ngx_str_t *id)
 {
     u_char   c;
@@ -713,147 +683,6 @@ ngx_http_tenant_issuers_read(ngx_pool_t *pool,
         }
 
         ngx_memcpy(iss->data, json_string_value(item.value), iss->len + 1);
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_tenant_routes_read(ngx_pool_t *pool,
-    const ngx_http_tenant_json_t *at, ngx_http_tenant_tenant_t *tenant,
-    ngx_http_tenant_json_error_t *err)
-{
-    size_t                    n;
-    json_t                   *value;
-    const char               *name;
-    ngx_str_t                 agent;
-    ngx_http_tenant_json_t    routes, child;
-    ngx_http_tenant_route_t  *route;
-
-    n = 0;
-
-    if (ngx_http_tenant_json_member(at, "routes", &routes) == NGX_OK) {
-        if (!json_is_object(routes.value)) {
-            return ngx_http_tenant_json_fail(&routes, err,
-                                             "must be an object");
-        }
-
-        n = json_object_size(routes.value);
-    }
-
-    if (ngx_array_init(&tenant->routes, pool, n ? n : 1,
-                       sizeof(ngx_http_tenant_route_t))
-        != NGX_OK)
-    {
-        return ngx_http_tenant_json_fail(at, err, "no memory");
-    }
-
-    if (n == 0) {
-        return NGX_OK;
-    }
-
-    json_object_foreach(routes.value, name, value) {
-        child.value = value;
-        child.parent = &routes;
-        child.name = name;
-
-        agent.len = ngx_strlen(name);
-        agent.data = (u_char *) name;
-
-        if (ngx_http_tenant_agent_id_valid(&agent) != NGX_OK) {
-            return ngx_http_tenant_json_fail(&child, err,
-                                             "\"%V\" is no agent id",
-                                             &agent);
-        }
-
-        route = ngx_array_push(&tenant->routes);
-        ngx_memzero(route, sizeof(ngx_http_tenant_route_t));
-
-        route->agent.len = agent.len;
-        route->agent.data = ngx_pstrdup(pool, &agent);
-
-        if (route->agent.data == NULL) {
-            return ngx_http_tenant_json_fail(&child, err, "no memory");
-        }
-
-        if (ngx_http_tenant_route_read(pool, &child, route, err) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_tenant_route_read(ngx_pool_t *pool,
-    const ngx_http_tenant_json_t *at, ngx_http_tenant_route_t *route,
-    ngx_http_tenant_json_error_t *err)
-{
-    size_t                  i, n;
-    ngx_http_tenant_json_t  servers, item;
-
-    if (ngx_http_tenant_json_object(at, ngx_http_tenant_route_members, err)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    switch (ngx_http_tenant_json_enum(at, "model", ngx_http_tenant_models,
-                                      &route->model, err))
-    {
-    case NGX_OK:
-        break;
-
-    case NGX_DECLINED:
-        return ngx_http_tenant_json_fail(at, err, "has no \"model\"");
-
-    default:
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_tenant_json_member(at, "servers", &servers) != NGX_OK) {
-        if (route->model == NGX_HTTP_TENANT_MODEL_SILO) {
-            return ngx_http_tenant_json_fail(at, err, "is a silo without "
-                                             "\"servers\"");
-        }
-
-        return NGX_OK;
-    }
-
-    if (route->model == NGX_HTTP_TENANT_MODEL_POOL) {
-        return ngx_http_tenant_json_fail(&servers, err,
-                                         "belongs to a silo; the pool's "
-                                         "servers stand in the upstream "
-                                         "block");
-    }
-
-    n = json_array_size(servers.value);
-
-    if (n == 0 || n > NGX_HTTP_TENANT_ENDPOINTS) {
-        return ngx_http_tenant_json_fail(&servers, err,
-                                         "must be an array of 1 to %d "
-                                         "servers", NGX_HTTP_TENANT_ENDPOINTS);
-    }
-
-    route->endpoints = ngx_pcalloc(pool,
-                                   n * sizeof(ngx_http_tenant_endpoint_t));
-    if (route->endpoints == NULL) {
-        return ngx_http_tenant_json_fail(&servers, err, "no memory");
-    }
-
-    route->nendpoints = n;
-
-    for (i = 0; i < n; i++) {
-        ngx_http_tenant_json_element(&servers, i, &item);
-
-        if (ngx_http_tenant_endpoint_read(pool, &item, &route->endpoints[i],
-                                          err)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
     }
 
     return NGX_OK;

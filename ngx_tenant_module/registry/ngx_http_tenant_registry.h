@@ -24,6 +24,11 @@
 
 #define NGX_HTTP_TENANT_MODEL_POOL  0
 #define NGX_HTTP_TENANT_MODEL_SILO  1
+#define NGX_HTTP_TENANT_MODEL_NONE  2       /* of routes only */
+
+#define NGX_HTTP_TENANT_BY_TENANT      0    /* what chose a route */
+#define NGX_HTTP_TENANT_BY_TIER        1
+#define NGX_HTTP_TENANT_BY_TIER_MODEL  2
 
 #define NGX_HTTP_TENANT_PROVISIONING  0
 #define NGX_HTTP_TENANT_ACTIVE        1
@@ -37,11 +42,15 @@
 #define NGX_HTTP_TENANT_ANTHROPIC  4
 #define NGX_HTTP_TENANT_BEDROCK    5
 
+#define NGX_HTTP_TENANT_TAG_LEN    16       /* bytes behind an address */
+
 
 typedef struct ngx_http_tenant_registry_s  ngx_http_tenant_registry_t;
 
 /* Names in the order of the numbers above; an empty one ends each table. */
 extern const ngx_str_t  ngx_http_tenant_models[];
+extern const ngx_str_t  ngx_http_tenant_route_models[];
+extern const ngx_str_t  ngx_http_tenant_origins[];
 extern const ngx_str_t  ngx_http_tenant_statuses[];
 extern const ngx_str_t  ngx_http_tenant_protocols[];
 
@@ -66,6 +75,7 @@ typedef struct {
     ngx_str_node_t              sn;          /* sn.str: id */
     ngx_http_tenant_object_t    object;
     ngx_uint_t                  model;
+    ngx_array_t                 routes;      /* ngx_http_tenant_route_t */
     json_t                     *attributes;  /* an object, or NULL */
 } ngx_http_tenant_tier_t;
 
@@ -80,24 +90,37 @@ typedef struct {
 } ngx_http_tenant_agent_t;
 
 
-/* One server of a silo. */
+/* One server of a silo; the names and meanings are of nginx's "server". */
 typedef struct {
-    ngx_str_t        name;        /* as in the registry: "host:port" */
-    struct sockaddr *sockaddr;    /* followed by room for a tag, see route */
+    ngx_str_t        name;         /* as in the registry: "host:port" */
+    ngx_str_t        host;         /* of it, lower case, without brackets */
+    in_port_t        port;
+    struct sockaddr *sockaddr;     /* NULL: host is a name to be resolved */
     socklen_t        socklen;
 
-    /* passive health, of this worker: times in seconds, cached clock */
-    time_t           failed;
-    ngx_uint_t       fails;
+    ngx_uint_t       weight;
+    ngx_uint_t       max_fails;    /* 0: never taken for down */
+    time_t           fail_timeout; /* seconds */
+    unsigned         backup:1;
+    unsigned         drain:1;      /* no new sessions */
 } ngx_http_tenant_endpoint_t;
 
 
+/* Of a tenant or a tier; lives in the pool of that object. */
 typedef struct {
     ngx_str_t                    agent;
+    ngx_str_t                   *owner;      /* id of the tenant or tier */
+    ngx_uint_t                   origin;     /* NGX_HTTP_TENANT_BY_... */
     ngx_uint_t                   model;
+
+    ngx_str_t                    server_name;    /* TLS, may be empty */
     ngx_uint_t                   nendpoints;
     ngx_http_tenant_endpoint_t  *endpoints;  /* of a silo, else NULL */
-    ngx_uint_t                   next;       /* round robin, this worker */
+    unsigned                     tls:1;
+    unsigned                     names:1;    /* has hosts to be resolved */
+
+    ngx_pool_t                  *pool;
+    void                        *silo;       /* of routing/, this worker */
 } ngx_http_tenant_route_t;
 
 
@@ -207,11 +230,12 @@ ngx_uint_t ngx_http_tenant_registry_issues(ngx_http_tenant_tenant_t *tenant,
     ngx_http_tenant_issuer_t *issuer);
 
 /*
- * The route of a tenant to an agent: its own, or else the pool if that is
- * the tier's model.  NULL: a silo tenant without servers for the agent.
+ * The route of a tenant to an agent: its own, or else its tier's, or else
+ * the pool if that is the tier's model.  NULL: there is none, and "origin",
+ * which may be NULL, says what decided so in both cases.
  */
 ngx_http_tenant_route_t *ngx_http_tenant_registry_route(
-    ngx_http_tenant_tenant_t *tenant, ngx_str_t *agent);
+    ngx_http_tenant_tenant_t *tenant, ngx_str_t *agent, ngx_uint_t *origin);
 
 
 /* For those who fill a registry. */
@@ -248,10 +272,25 @@ ngx_http_tenant_tenant_t *ngx_http_tenant_tenant_read(ngx_pool_t *pool,
     const ngx_http_tenant_json_t *at, ngx_str_t *tier,
     ngx_http_tenant_json_error_t *err);
 
-/* An address with a port or a path, never a host name to look up. */
+/*
+ * The member "routes" of a tenant or tier, if there is one.  Whether agents
+ * exist is the store's to check, and by ngx_http_tenant_routes_literal()
+ * that no server has a host name where nothing can resolve it.
+ */
+ngx_int_t ngx_http_tenant_routes_read(ngx_pool_t *pool,
+    const ngx_http_tenant_json_t *at, ngx_str_t *owner, ngx_uint_t origin,
+    ngx_array_t *routes, ngx_http_tenant_json_error_t *err);
+ngx_int_t ngx_http_tenant_routes_literal(const ngx_http_tenant_json_t *at,
+    ngx_array_t *routes, ngx_http_tenant_json_error_t *err);
+
+/* "host:port", "unix:path", or an object with such an "address". */
 ngx_int_t ngx_http_tenant_endpoint_read(ngx_pool_t *pool,
     const ngx_http_tenant_json_t *at, ngx_http_tenant_endpoint_t *endpoint,
     ngx_http_tenant_json_error_t *err);
+
+/* Of a host by name: labels of letters, digits, "-" and "_". */
+ngx_int_t ngx_http_tenant_host_valid(ngx_str_t *host);
+ngx_int_t ngx_http_tenant_agent_id_valid(ngx_str_t *id);
 
 /* dir: of the registry, with the closing "/"; jwks_file is relative to it */
 ngx_http_tenant_issuer_t *ngx_http_tenant_issuer_read(ngx_pool_t *pool,

@@ -1,55 +1,40 @@
-#include "ngx_http_tenant_route.h"
+#include "ngx_http_tenant_peer.h"
 #include "../identity/ngx_http_tenant_identity.h"
-
-
-#define NGX_HTTP_TENANT_FAIL_TIMEOUT  10    /* seconds a failed server rests */
+#include "../metering/ngx_http_tenant_counters.h"
 
 
 typedef struct {
-    ngx_http_tenant_srv_conf_t  *conf;
-    ngx_http_tenant_tenant_t    *tenant;
-    ngx_http_tenant_route_t     *route;
-
-    /* of a silo */
-    ngx_http_tenant_endpoint_t  *current;
-    uint64_t                     tried;     /* one bit an endpoint */
-
-    /* of the pool: what the wrapped balancer has */
-    void                        *data;
-    ngx_event_get_peer_pt        get;
-    ngx_event_free_peer_pt       free;
-    ngx_event_notify_peer_pt     notify;
-#if (NGX_SSL || NGX_COMPAT)
-    ngx_event_set_peer_session_pt   set_session;
-    ngx_event_save_peer_session_pt  save_session;
-#endif
-
-    ngx_sockaddr_t               sockaddr;  /* tagged */
-} ngx_http_tenant_peer_t;
+    ngx_http_tenant_name_waiter_t   waiter;
+    ngx_http_request_t             *request;
+} ngx_http_tenant_parked_t;
 
 
+static ngx_int_t ngx_http_tenant_route_parameter(ngx_conf_t *cf,
+    ngx_http_tenant_srv_conf_t *tscf, ngx_str_t *value);
+static ngx_int_t ngx_http_tenant_route_value(ngx_conf_t *cf,
+    ngx_str_t *value, size_t skip, ngx_http_complex_value_t *cv);
 static ngx_int_t ngx_http_tenant_route_init(ngx_conf_t *cf,
     ngx_http_upstream_srv_conf_t *us);
+static ngx_int_t ngx_http_tenant_route_park(ngx_http_request_t *r,
+    ngx_http_tenant_ctx_t *ctx, ngx_http_tenant_name_t *name);
+static void ngx_http_tenant_route_parked(ngx_http_request_t *r);
+static void ngx_http_tenant_route_resume(void *data);
+static void ngx_http_tenant_route_leave(void *data);
 static ngx_int_t ngx_http_tenant_route_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us);
+static ngx_int_t ngx_http_tenant_route_init_silo(
+    ngx_http_tenant_peer_t *peer);
+static void ngx_http_tenant_route_release(void *data);
 static ngx_int_t ngx_http_tenant_route_get_silo(ngx_peer_connection_t *pc,
     void *data);
 static void ngx_http_tenant_route_free_silo(ngx_peer_connection_t *pc,
     void *data, ngx_uint_t state);
-static ngx_int_t ngx_http_tenant_route_get_pool(ngx_peer_connection_t *pc,
-    void *data);
-static void ngx_http_tenant_route_free_pool(ngx_peer_connection_t *pc,
-    void *data, ngx_uint_t state);
-static void ngx_http_tenant_route_notify_pool(ngx_peer_connection_t *pc,
-    void *data, ngx_uint_t type);
 #if (NGX_SSL || NGX_COMPAT)
 static ngx_int_t ngx_http_tenant_route_set_session(
     ngx_peer_connection_t *pc, void *data);
 static void ngx_http_tenant_route_save_session(ngx_peer_connection_t *pc,
     void *data);
 #endif
-static ngx_int_t ngx_http_tenant_route_tag(ngx_http_tenant_peer_t *peer,
-    ngx_peer_connection_t *pc, struct sockaddr *sockaddr, socklen_t socklen);
 
 
 char *
@@ -58,10 +43,10 @@ ngx_http_tenant_route_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_tenant_srv_conf_t  *tscf = conf;
 
     ngx_str_t                     *value;
+    ngx_uint_t                     i;
     ngx_http_upstream_srv_conf_t  *uscf;
 
 #if (NGX_HTTP_TENANT_KEEPALIVE_ORDER)
-    ngx_uint_t                     i;
     ngx_uint_t                    *keepalive;
     ngx_module_t                  *module;
 #endif
@@ -72,14 +57,8 @@ ngx_http_tenant_route_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (cf->args->nelts == 2) {
-        if (ngx_strcmp(value[1].data, "keepalive=shared") == 0) {
-            tscf->shared = 1;
-
-        } else if (ngx_strcmp(value[1].data, "keepalive=tenant") != 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "tenant_route: invalid parameter \"%V\"",
-                               &value[1]);
+    for (i = 1; i < cf->args->nelts; i++) {
+        if (ngx_http_tenant_route_parameter(cf, tscf, &value[i]) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
     }
@@ -119,6 +98,89 @@ ngx_http_tenant_route_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     uscf->peer.init_upstream = ngx_http_tenant_route_init;
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_route_parameter(ngx_conf_t *cf,
+    ngx_http_tenant_srv_conf_t *tscf, ngx_str_t *value)
+{
+    ngx_http_complex_value_t  *cv;
+
+    if (ngx_strcmp(value->data, "keepalive=shared") == 0) {
+        tscf->shared = 1;
+        return NGX_OK;
+    }
+
+    if (ngx_strcmp(value->data, "keepalive=tenant") == 0) {
+        tscf->shared = 0;
+        return NGX_OK;
+    }
+
+    if (ngx_strncmp(value->data, "session=", 8) == 0) {
+
+        if (tscf->sessions == NULL) {
+            tscf->sessions = ngx_array_create(cf->pool, 2,
+                                           sizeof(ngx_http_complex_value_t));
+            if (tscf->sessions == NULL) {
+                return NGX_ERROR;
+            }
+        }
+
+        cv = ngx_array_push(tscf->sessions);
+        if (cv == NULL) {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_tenant_route_value(cf, value, 8, cv);
+    }
+
+    if (ngx_strncmp(value->data, "learn=", 6) == 0 && tscf->learn == NULL) {
+
+        tscf->learn = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+        if (tscf->learn == NULL) {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_tenant_route_value(cf, value, 6, tscf->learn);
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "tenant_route: invalid parameter \"%V\"", value);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_route_value(ngx_conf_t *cf, ngx_str_t *value, size_t skip,
+    ngx_http_complex_value_t *cv)
+{
+    ngx_str_t                          text;
+    ngx_http_compile_complex_value_t   ccv;
+
+    text.len = value->len - skip;
+    text.data = value->data + skip;
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = &text;
+    ccv.complex_value = cv;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* one session for all would be one server for all */
+
+    if (cv->lengths == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "tenant_route: \"%V\" has no variable", value);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -178,25 +240,139 @@ ngx_http_tenant_route_check(ngx_conf_t *cf)
 }
 
 
+ngx_uint_t
+ngx_http_tenant_route_names_allowed(ngx_http_tenant_main_conf_t *tmcf)
+{
+    return tmcf->names->resolver != NULL;
+}
+
+
 ngx_int_t
 ngx_http_tenant_route(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 {
+    ngx_http_tenant_name_t       *name;
+    ngx_http_tenant_silo_t       *silo;
+    ngx_http_tenant_loc_conf_t   *tlcf;
+    ngx_http_tenant_main_conf_t  *tmcf;
+
     if (ctx->caller->identity == NULL || ctx->agent == NULL) {
         return NGX_OK;
     }
 
     ctx->route =
         ngx_http_tenant_registry_route(ctx->caller->identity->tenant,
-                                       &ctx->agent->sn.str);
+                                       &ctx->agent->sn.str, &ctx->origin);
 
     if (ctx->route == NULL) {
+        tlcf = ngx_http_get_module_loc_conf(r, ngx_http_tenant_module);
+
         ngx_http_tenant_refusal(&ctx->refusal, NGX_HTTP_TENANT_R_NO_ROUTE,
-                                NGX_HTTP_SERVICE_UNAVAILABLE, NULL,
+                                tlcf->no_route, NULL,
                                 "the tenant has no server for this agent");
         return NGX_DECLINED;
     }
 
-    return NGX_OK;
+    if (!ctx->route->names) {
+        return NGX_OK;
+    }
+
+    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
+
+    silo = ngx_http_tenant_silo(tmcf, ctx->route);
+    if (silo == NULL) {
+        return NGX_ERROR;
+    }
+
+    name = ngx_http_tenant_silo_check(silo);
+
+    return name ? ngx_http_tenant_route_park(r, ctx, name) : NGX_OK;
+}
+
+
+/* The request waits for a name to be resolved, and then comes back here. */
+
+static ngx_int_t
+ngx_http_tenant_route_park(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx,
+    ngx_http_tenant_name_t *name)
+{
+    ngx_pool_cleanup_t        *cln;
+    ngx_http_tenant_parked_t  *parked;
+
+    parked = ctx->parked;
+
+    if (parked == NULL) {
+        cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_tenant_parked_t));
+        if (cln == NULL) {
+            return NGX_ERROR;
+        }
+
+        parked = cln->data;
+        ngx_memzero(parked, sizeof(ngx_http_tenant_parked_t));
+
+        parked->request = r;
+        parked->waiter.resume = ngx_http_tenant_route_resume;
+        parked->waiter.data = parked;
+
+        cln->handler = ngx_http_tenant_route_leave;
+        ctx->parked = parked;
+
+    } else if (parked->waiter.waiting) {
+
+        /* an event of the client's, not of the resolver */
+
+        return NGX_AGAIN;
+    }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "tenant route: waiting for the addresses of \"%V\"",
+                   &name->sn.str);
+
+    ngx_http_tenant_name_wait(name, &parked->waiter);
+
+    /* a client that goes away must not be waited for */
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_tenant_route_parked;
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_tenant_route_parked(ngx_http_request_t *r)
+{
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "tenant route: still waiting for addresses");
+}
+
+
+static void
+ngx_http_tenant_route_resume(void *data)
+{
+    ngx_http_tenant_parked_t  *parked = data;
+
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = parked->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_tenant_route_leave(void *data)
+{
+    ngx_http_tenant_parked_t  *parked = data;
+
+    ngx_http_tenant_name_cancel(&parked->waiter);
 }
 
 
@@ -204,10 +380,9 @@ static ngx_int_t
 ngx_http_tenant_route_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us)
 {
-    ngx_http_upstream_t         *u;
-    ngx_http_tenant_ctx_t       *ctx;
-    ngx_http_tenant_peer_t      *peer;
-    ngx_http_tenant_srv_conf_t  *tscf;
+    ngx_http_tenant_ctx_t     *ctx;
+    ngx_http_tenant_peer_t    *peer;
+    ngx_http_tenant_totals_t  *totals;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_tenant_module);
 
@@ -221,58 +396,94 @@ ngx_http_tenant_route_init_peer(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    tscf = ngx_http_conf_upstream_srv_conf(us, ngx_http_tenant_module);
-
-    peer = ngx_palloc(r->pool, sizeof(ngx_http_tenant_peer_t));
+    peer = ngx_pcalloc(r->pool, sizeof(ngx_http_tenant_peer_t));
     if (peer == NULL) {
         return NGX_ERROR;
     }
 
-    peer->conf = tscf;
+    totals = ngx_http_tenant_totals(r);
+
+    peer->request = r;
+    peer->upstream = us;
+    peer->conf = ngx_http_conf_upstream_srv_conf(us, ngx_http_tenant_module);
     peer->tenant = ctx->caller->identity->tenant;
     peer->route = ctx->route;
-    peer->current = NULL;
-    peer->tried = 0;
+    peer->agent = &ctx->agent->sn.str;
+    peer->shared = totals ? totals->routes : NULL;
 
-    u = r->upstream;
+    ctx->peer = peer;
 
-    if (ctx->route->model == NGX_HTTP_TENANT_MODEL_SILO) {
-        u->peer.data = peer;
-        u->peer.get = ngx_http_tenant_route_get_silo;
-        u->peer.free = ngx_http_tenant_route_free_silo;
-        u->peer.tries = ctx->route->nendpoints;
-        u->peer.notify = NULL;
-
-#if (NGX_SSL || NGX_COMPAT)
-        /* round robin's would take our data for its own */
-        u->peer.set_session = ngx_http_tenant_route_set_session;
-        u->peer.save_session = ngx_http_tenant_route_save_session;
-#endif
-
-        return NGX_OK;
-    }
-
-    if (tscf->init_peer(r, us) != NGX_OK) {
+    if (peer->conf->sessions
+        && ngx_http_tenant_peer_session(peer) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    peer->data = u->peer.data;
-    peer->get = u->peer.get;
-    peer->free = u->peer.free;
-    peer->notify = u->peer.notify;
-
-    u->peer.data = peer;
-    u->peer.get = ngx_http_tenant_route_get_pool;
-    u->peer.free = ngx_http_tenant_route_free_pool;
-
-    if (peer->notify) {
-        u->peer.notify = ngx_http_tenant_route_notify_pool;
+    if (ctx->route->model == NGX_HTTP_TENANT_MODEL_SILO) {
+        return ngx_http_tenant_route_init_silo(peer);
     }
 
-#if (NGX_SSL || NGX_COMPAT)
-    peer->set_session = u->peer.set_session;
-    peer->save_session = u->peer.save_session;
+    return ngx_http_tenant_pool_init_peer(peer);
+}
 
+
+static ngx_int_t
+ngx_http_tenant_route_init_silo(ngx_http_tenant_peer_t *peer)
+{
+    ngx_http_request_t           *r;
+    ngx_pool_cleanup_t           *cln;
+    ngx_http_upstream_t          *u;
+    ngx_http_tenant_silo_t       *silo;
+    ngx_http_tenant_main_conf_t  *tmcf;
+
+    r = peer->request;
+    u = r->upstream;
+
+#if (NGX_HTTP_SSL || NGX_COMPAT)
+
+    if (peer->route->tls && !u->ssl) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "tenant \"%V\": the silo has \"tls\", but this "
+                      "location has no https in its proxy_pass",
+                      &peer->tenant->sn.str);
+        return NGX_ERROR;
+    }
+
+#endif
+
+    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
+
+    silo = ngx_http_tenant_silo(tmcf, peer->route);
+    if (silo == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_http_tenant_silo_check(silo);
+
+    peer->set = ngx_http_tenant_silo_set(silo);
+    if (peer->set == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (peer->set->pool) {
+        cln = ngx_pool_cleanup_add(r->pool, 0);
+        if (cln == NULL) {
+            return NGX_ERROR;
+        }
+
+        cln->handler = ngx_http_tenant_route_release;
+        cln->data = peer->set;
+        peer->set->refs++;
+    }
+
+    u->peer.data = peer;
+    u->peer.get = ngx_http_tenant_route_get_silo;
+    u->peer.free = ngx_http_tenant_route_free_silo;
+    u->peer.tries = peer->set->nservers;
+    u->peer.notify = NULL;
+
+#if (NGX_SSL || NGX_COMPAT)
+    /* round robin's would take our data for its own */
     u->peer.set_session = ngx_http_tenant_route_set_session;
     u->peer.save_session = ngx_http_tenant_route_save_session;
 #endif
@@ -281,65 +492,48 @@ ngx_http_tenant_route_init_peer(ngx_http_request_t *r,
 }
 
 
-/*
- * Round robin over the endpoints that have not failed lately, then over
- * those that have: a silo is never given up while it has a server left.
- */
+static void
+ngx_http_tenant_route_release(void *data)
+{
+    ngx_http_tenant_server_set_release(data);
+}
+
 
 static ngx_int_t
 ngx_http_tenant_route_get_silo(ngx_peer_connection_t *pc, void *data)
 {
     ngx_http_tenant_peer_t  *peer = data;
 
-    time_t                       now;
-    ngx_uint_t                   i, n, best;
-    ngx_http_tenant_route_t     *route;
-    ngx_http_tenant_endpoint_t  *e;
+    ngx_uint_t                 n;
+    ngx_http_tenant_server_t  *server;
 
-    route = peer->route;
-    now = ngx_time();
-    best = route->nendpoints;
+    server = ngx_http_tenant_server_choose(peer->set, peer->tried,
+                 peer->kept,
+                 peer->affinity == NGX_HTTP_TENANT_SESSION_NONE ? NULL
+                                                              : &peer->rank,
+                 &peer->trial);
 
-    for (i = 0; i < route->nendpoints; i++) {
-        n = (route->next + i) % route->nendpoints;
-
-        if (peer->tried & ((uint64_t) 1 << n)) {
-            continue;
-        }
-
-        e = &route->endpoints[n];
-
-        if (e->fails == 0 || now - e->failed >= NGX_HTTP_TENANT_FAIL_TIMEOUT)
-        {
-            best = n;
-            break;
-        }
-
-        if (best == route->nendpoints) {
-            best = n;
-        }
-    }
-
-    if (best == route->nendpoints) {
+    if (server == NULL) {
         pc->name = &peer->tenant->sn.str;
         return NGX_BUSY;
     }
 
-    route->next = (best + 1) % route->nendpoints;
-    peer->tried |= (uint64_t) 1 << best;
+    n = server - peer->set->servers;
+    peer->tried[n / 64] |= (uint64_t) 1 << (n % 64);
+    peer->current = server;
 
-    e = &route->endpoints[best];
-    peer->current = e;
+    ngx_http_tenant_peer_at(peer, server->id, &server->endpoint->name);
 
     pc->cached = 0;
     pc->connection = NULL;
-    pc->name = &e->name;
+    pc->name = &server->name;
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, pc->log, 0,
                    "tenant route: silo of \"%V\", server %V",
-                   &peer->tenant->sn.str, &e->name);
+                   &peer->tenant->sn.str, &server->name);
 
-    return ngx_http_tenant_route_tag(peer, pc, e->sockaddr, e->socklen);
+    return ngx_http_tenant_peer_tag(peer, pc, server->sockaddr,
+                                    server->socklen, server->serial);
 }
 
 
@@ -349,81 +543,53 @@ ngx_http_tenant_route_free_silo(ngx_peer_connection_t *pc, void *data,
 {
     ngx_http_tenant_peer_t  *peer = data;
 
-    ngx_uint_t  i;
+    ngx_uint_t                 n;
+    ngx_http_tenant_server_t  *server;
 
-    if (peer->current) {
+    server = peer->current;
 
-        if ((state & NGX_PEER_FAILED) && pc->cached) {
+    if (server == NULL) {
+        goto done;
+    }
 
-            /*
-             * The server may have closed a kept connection at any time,
-             * which says nothing of the server: a new one may be tried.
-             */
+    if ((state & NGX_PEER_FAILED) && pc->cached) {
 
-            i = peer->current - peer->route->endpoints;
-            peer->tried &= ~((uint64_t) 1 << i);
+        /*
+         * The server may have closed a kept connection at any time, which
+         * says nothing of the server: a new one may be tried.
+         */
 
-        } else if (state & NGX_PEER_FAILED) {
-            peer->current->fails++;
-            peer->current->failed = ngx_time();
+        n = server - peer->set->servers;
+        peer->tried[n / 64] &= ~((uint64_t) 1 << (n % 64));
 
+    } else if (state & NGX_PEER_FAILED) {
+        ngx_http_tenant_server_failed(server);
+
+        if (server->endpoint->sockaddr) {
             ngx_log_error(NGX_LOG_WARN, pc->log, 0,
                           "tenant \"%V\": silo server %V failed",
-                          &peer->tenant->sn.str, &peer->current->name);
+                          &peer->tenant->sn.str, &server->name);
 
         } else {
-            peer->current->fails = 0;
+            ngx_log_error(NGX_LOG_WARN, pc->log, 0,
+                          "tenant \"%V\": silo server %V (%V) failed",
+                          &peer->tenant->sn.str, &server->name,
+                          &server->endpoint->name);
         }
 
-        peer->current = NULL;
+    } else {
+        ngx_http_tenant_peer_worked(peer);
     }
+
+    peer->current = NULL;
+
+done:
+
+    peer->at = 0;
 
     if (pc->tries) {
         pc->tries--;
     }
-}
-
-
-static ngx_int_t
-ngx_http_tenant_route_get_pool(ngx_peer_connection_t *pc, void *data)
-{
-    ngx_http_tenant_peer_t  *peer = data;
-
-    ngx_int_t  rc;
-
-    rc = peer->get(pc, peer->data);
-
-    if (rc != NGX_OK || peer->conf->shared) {
-        return rc;
-    }
-
-    return ngx_http_tenant_route_tag(peer, pc, pc->sockaddr, pc->socklen);
-}
-
-
-static void
-ngx_http_tenant_route_free_pool(ngx_peer_connection_t *pc, void *data,
-    ngx_uint_t state)
-{
-    ngx_http_tenant_peer_t  *peer = data;
-
-    if (state & NGX_PEER_FAILED) {
-        ngx_log_error(NGX_LOG_WARN, pc->log, 0,
-                      "tenant \"%V\": pool server %V failed",
-                      &peer->tenant->sn.str, pc->name);
-    }
-
-    peer->free(pc, peer->data, state);
-}
-
-
-static void
-ngx_http_tenant_route_notify_pool(ngx_peer_connection_t *pc, void *data,
-    ngx_uint_t type)
-{
-    ngx_http_tenant_peer_t  *peer = data;
-
-    peer->notify(pc, peer->data, type);
 }
 
 
@@ -434,67 +600,13 @@ ngx_http_tenant_route_notify_pool(ngx_peer_connection_t *pc, void *data,
 static ngx_int_t
 ngx_http_tenant_route_set_session(ngx_peer_connection_t *pc, void *data)
 {
-    ngx_http_tenant_peer_t  *peer = data;
-
-    if (peer->route->model == NGX_HTTP_TENANT_MODEL_SILO) {
-        return NGX_OK;
-    }
-
-    return peer->set_session(pc, peer->data);
+    return NGX_OK;
 }
 
 
 static void
 ngx_http_tenant_route_save_session(ngx_peer_connection_t *pc, void *data)
 {
-    ngx_http_tenant_peer_t  *peer = data;
-
-    if (peer->route->model != NGX_HTTP_TENANT_MODEL_SILO) {
-        peer->save_session(pc, peer->data);
-    }
 }
 
 #endif
-
-
-/*
- * nginx's keepalive cache compares addresses, and only those: two tenants
- * behind one address would share a connection, with its TLS name and
- * whatever state it has.  The tenant's tag makes them two.  It stands where
- * connect() does not look: behind the address of its family, and behind the
- * NUL of a UNIX-domain path, as nothing may follow a sockaddr_un.
- */
-
-static ngx_int_t
-ngx_http_tenant_route_tag(ngx_http_tenant_peer_t *peer,
-    ngx_peer_connection_t *pc, struct sockaddr *sockaddr, socklen_t socklen)
-{
-    size_t  at;
-
-    at = socklen;
-
-#if (NGX_HAVE_UNIX_DOMAIN)
-
-    if (sockaddr->sa_family == AF_UNIX) {
-        at = offsetof(struct sockaddr_un, sun_path) + 1
-             + ngx_strlen(((struct sockaddr_un *) sockaddr)->sun_path);
-
-        if (at + sizeof(uint64_t) > sizeof(struct sockaddr_un)) {
-            ngx_log_error(NGX_LOG_ERR, pc->log, 0,
-                          "tenant_route: the path of %V is too long",
-                          pc->name);
-            return NGX_ERROR;
-        }
-    }
-
-#endif
-
-    ngx_memcpy(&peer->sockaddr, sockaddr, socklen);
-    ngx_memcpy((u_char *) &peer->sockaddr + at, &peer->tenant->object.version,
-               sizeof(uint64_t));
-
-    pc->sockaddr = &peer->sockaddr.sockaddr;
-    pc->socklen = ngx_max(socklen, at + sizeof(uint64_t));
-
-    return NGX_OK;
-}

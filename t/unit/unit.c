@@ -112,6 +112,9 @@ main(void)
     srunner_add_suite(runner, suite_discovery());
     srunner_add_suite(runner, suite_actor());
     srunner_add_suite(runner, suite_cache());
+    srunner_add_suite(runner, suite_siphash());
+    srunner_add_suite(runner, suite_health());
+    srunner_add_suite(runner, suite_sessions());
 
     srunner_run_all(runner, CK_ENV);
     run = srunner_ntests_run(runner);

@@ -16,12 +16,15 @@ Suite *suite_cache(void);
 Suite *suite_claim_path(void);
 Suite *suite_claims(void);
 Suite *suite_discovery(void);
+Suite *suite_health(void);
 Suite *suite_json(void);
 Suite *suite_jwks(void);
 Suite *suite_jws(void);
 Suite *suite_libjwt(void);
 Suite *suite_rules(void);
+Suite *suite_sessions(void);
 Suite *suite_signature(void);
+Suite *suite_siphash(void);
 Suite *suite_vectors(void);
 
 

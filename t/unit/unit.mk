@@ -7,12 +7,16 @@
 #   make fuzz-identity     FUZZ_SECONDS=30 each
 
 UNIT_CFLAGS   := -std=c11 -D_DEFAULT_SOURCE $(CFLAGS) $(WARN) $(SANFLAGS) \
-                 -I$(ROOT)/ngx_tenant_module/identity -I$(ROOT)/t/unit
+                 -I$(ROOT)/ngx_tenant_module/identity \
+                 -I$(ROOT)/ngx_tenant_module/routing -I$(ROOT)/t/unit
 UNIT_LIBS     := -ljansson -lcrypto
 UNIT_CHECK    := -lcheck -lsubunit -lrt -lm -lpthread
 
 IDENTITY_SRCS := $(wildcard ngx_tenant_module/identity/tenant_*.c)
 IDENTITY_OBJS := $(IDENTITY_SRCS:ngx_tenant_module/%.c=$(BUILD)/pure/%.o)
+
+ROUTING_SRCS  := $(wildcard ngx_tenant_module/routing/tenant_*.c)
+ROUTING_OBJS  := $(ROUTING_SRCS:ngx_tenant_module/%.c=$(BUILD)/pure/%.o)
 
 UNIT_SRCS     := $(wildcard t/unit/test_*.c) t/unit/unit.c \
                  t/unit/mint.c t/unit/jws_fixture.c
@@ -30,7 +34,7 @@ $(BUILD)/unit/%.o: t/unit/%.c
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/unit-tests: $(UNIT_OBJS) $(IDENTITY_OBJS)
+$(BUILD)/unit-tests: $(UNIT_OBJS) $(IDENTITY_OBJS) $(ROUTING_OBJS)
 	$(CC) $(CFLAGS) $(SANFLAGS) -o $@ $^ $(UNIT_CHECK) -ljwt $(UNIT_LIBS)
 
 $(BUILD)/bench-identity: $(BENCH_OBJS) $(IDENTITY_OBJS)
@@ -48,7 +52,7 @@ bench-identity: $(BUILD)/bench-identity
 
 coverage-unit:
 	$(MAKE) BUILD=$(BUILD)/coverage CFLAGS="-g -O0 --coverage -fPIC" test-unit
-	gcovr -r $(ROOT) -f 'ngx_tenant_module/identity/tenant_' \
+	gcovr -r $(ROOT) -f 'ngx_tenant_module/[a-z]*/tenant_' \
 	    --object-directory $(BUILD)/coverage $(BUILD)/coverage
 
 FUZZ_SECONDS  ?= 30
@@ -76,4 +80,4 @@ fuzz-identity: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 	echo "$$(($(words $(FUZZ_TARGETS)) - failed)) passed, $$failed failed"; \
 	[ $$failed = 0 ]
 
--include $(IDENTITY_OBJS:.o=.d) $(UNIT_OBJS:.o=.d) $(BENCH_OBJS:.o=.d)
+-include $(IDENTITY_OBJS:.o=.d) $(ROUTING_OBJS:.o=.d) $(UNIT_OBJS:.o=.d) $(BENCH_OBJS:.o=.d)
