@@ -404,15 +404,10 @@ ngx_http_tenant_init_main_conf(ngx_conf_t *cf, void *conf)
     }
 
     tmcf->registry = ngx_http_tenant_registry_open(cf, &tmcf->registry_path,
-                                                   &tmcf->registry_seed);
+                                           &tmcf->registry_seed,
+                                           ngx_http_tenant_identity_init_keys);
 
-    if (tmcf->registry == NULL
-        || ngx_http_tenant_identity_init_keys(cf, tmcf) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
+    return tmcf->registry ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

@@ -136,6 +136,13 @@ my $fresh = store_path();
 like(complaint("$fresh seed=$broken->{path}"),
      qr{tenant_registry "\Q$broken->{path}\E": "/tiers/0" has no "model"},
      'what is wrong with a seed is said with its place');
+
+my $keyless = registry(issuer => { 'https://acme.idp.test' => {
+    jwks_file => undef, jwks => { keys => [] } } });
+like(complaint(store_path() . " seed=$keyless->{path}"),
+     qr{key set of issuer "https://acme.idp.test" in jwks: no usable key},
+     'keys of a seed are looked at before it is taken');
+
 is(complaint("$fresh seed=$Seed->{path}"), '',
    '... and nothing is left that the next start would take for whole');
 

@@ -9,6 +9,7 @@
 
 
 #define NGX_HTTP_TENANT_CACHE_ENTRIES  65536
+#define NGX_HTTP_TENANT_KEYS_ERROR     2048
 
 /* bytes of an identity with its claims and entities, measured with tokens of
  * a dozen claims: growth of a worker for each, less the token's entry */
@@ -652,17 +653,30 @@ ngx_http_tenant_identity_create_keys(void *data, ngx_str_node_t *sn)
 {
     ngx_conf_t  *cf = data;
 
-    return ngx_http_tenant_keyset_create(cf,
-               ngx_http_conf_get_module_main_conf(cf, ngx_http_tenant_module),
-               (ngx_http_tenant_issuer_t *) sn);
+    ngx_str_t  error;
+    u_char     buf[NGX_HTTP_TENANT_KEYS_ERROR];
+
+    error.data = buf;
+    error.len = sizeof(buf);
+
+    if (ngx_http_tenant_keyset_create(
+            ngx_http_conf_get_module_main_conf(cf, ngx_http_tenant_module),
+            (ngx_http_tenant_issuer_t *) sn, cf->log, &error)
+        != NGX_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V", &error);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
 ngx_int_t
 ngx_http_tenant_identity_init_keys(ngx_conf_t *cf,
-    ngx_http_tenant_main_conf_t *tmcf)
+    ngx_http_tenant_registry_t *registry)
 {
-    return ngx_http_tenant_registry_each(tmcf->registry,
+    return ngx_http_tenant_registry_each(registry,
                NGX_HTTP_TENANT_KIND_ISSUER,
                ngx_http_tenant_identity_create_keys, cf);
 }
@@ -699,15 +713,17 @@ ngx_http_tenant_identity_start_issuer(void *data,
 {
     ngx_http_tenant_main_conf_t  *tmcf = data;
 
-    ngx_conf_t  cf;
+    ngx_str_t  error;
+    u_char     buf[NGX_HTTP_TENANT_KEYS_ERROR];
 
-    ngx_memzero(&cf, sizeof(ngx_conf_t));
+    error.data = buf;
+    error.len = sizeof(buf);
 
-    cf.pool = issuer->object.pool;
-    cf.log = ngx_cycle->log;
-    cf.cycle = (ngx_cycle_t *) ngx_cycle;
+    if (ngx_http_tenant_keyset_create(tmcf, issuer, ngx_cycle->log, &error)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0, "tenant: %V", &error);
 
-    if (ngx_http_tenant_keyset_create(&cf, tmcf, issuer) != NGX_OK) {
         return issuer->keys ? NGX_OK : NGX_ERROR;
     }
 

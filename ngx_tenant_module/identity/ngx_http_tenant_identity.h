@@ -68,7 +68,7 @@ void ngx_http_tenant_identity_status(ngx_http_tenant_identity_t *identity,
 
 /* Reads the keys of every issuer; logs what is wrong. */
 ngx_int_t ngx_http_tenant_identity_init_keys(ngx_conf_t *cf,
-    ngx_http_tenant_main_conf_t *tmcf);
+    ngx_http_tenant_registry_t *registry);
 
 /* In a worker, before requests; and when the worker ends. */
 ngx_int_t ngx_http_tenant_identity_init_process(ngx_cycle_t *cycle,

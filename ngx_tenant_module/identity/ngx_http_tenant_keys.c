@@ -7,35 +7,32 @@
 #include "../ngx_http_tenant_file.h"
 
 
-typedef struct {
-    ngx_conf_t                 *cf;
-    ngx_http_tenant_issuer_t   *issuer;
-} ngx_http_tenant_keys_ctx_t;
-
-
-static ngx_int_t ngx_http_tenant_keys_parse(ngx_conf_t *cf,
-    ngx_http_tenant_keyset_t *keyset);
+static ngx_int_t ngx_http_tenant_keys_url(
+    ngx_http_tenant_main_conf_t *tmcf, ngx_http_tenant_issuer_t *issuer,
+    ngx_str_t *error);
+static ngx_int_t ngx_http_tenant_keys_read(ngx_http_tenant_issuer_t *issuer,
+    tenant_jwks_skip_pt skipped, void *data, ngx_log_t *log,
+    tenant_jwks_t **jwks, ngx_str_t *error);
 static void ngx_http_tenant_keys_skipped(void *data, size_t index,
     tenant_str_t kid, const char *reason);
 static void ngx_http_tenant_keys_cleanup(void *data);
 
 
 ngx_int_t
-ngx_http_tenant_keyset_create(ngx_conf_t *cf,
-    ngx_http_tenant_main_conf_t *tmcf, ngx_http_tenant_issuer_t *issuer)
+ngx_http_tenant_keyset_create(ngx_http_tenant_main_conf_t *tmcf,
+    ngx_http_tenant_issuer_t *issuer, ngx_log_t *log, ngx_str_t *error)
 {
-    ngx_str_t                 *url;
-    const char                *error;
+    ngx_pool_t                *pool;
     ngx_pool_cleanup_t        *cln;
     ngx_http_tenant_keyset_t  *keyset;
 
-    keyset = ngx_pcalloc(cf->pool, sizeof(ngx_http_tenant_keyset_t));
-    if (keyset == NULL) {
-        return NGX_ERROR;
-    }
+    pool = issuer->object.pool;
 
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cln == NULL) {
+    keyset = ngx_pcalloc(pool, sizeof(ngx_http_tenant_keyset_t));
+    cln = ngx_pool_cleanup_add(pool, 0);
+
+    if (keyset == NULL || cln == NULL) {
+        error->len = 0;
         return NGX_ERROR;
     }
 
@@ -47,90 +44,131 @@ ngx_http_tenant_keyset_create(ngx_conf_t *cf,
 
     issuer->keys = keyset;
 
-    url = issuer->jwks_uri.len ? &issuer->jwks_uri : &issuer->discovery;
-
-    if (url->len) {
-        error = ngx_http_tenant_fetch_check(tmcf, url);
-
-        if (error) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "keys of issuer \"%V\": \"%V\" %s",
-                               &issuer->sn.str, url, error);
-            return NGX_ERROR;
-        }
-
-        return NGX_OK;
+    if (issuer->jwks_uri.len || issuer->discovery.len) {
+        return ngx_http_tenant_keys_url(tmcf, issuer, error);
     }
 
-    return ngx_http_tenant_keys_parse(cf, keyset);
+    return ngx_http_tenant_keys_read(issuer, ngx_http_tenant_keys_skipped,
+                                     keyset, log, &keyset->jwks, error);
+}
+
+
+ngx_int_t
+ngx_http_tenant_keys_check(ngx_http_tenant_main_conf_t *tmcf,
+    ngx_http_tenant_issuer_t *issuer, ngx_log_t *log, ngx_str_t *error)
+{
+    ngx_int_t       rc;
+    tenant_jwks_t  *jwks;
+
+    if (issuer->jwks_uri.len || issuer->discovery.len) {
+        return ngx_http_tenant_keys_url(tmcf, issuer, error);
+    }
+
+    rc = ngx_http_tenant_keys_read(issuer, NULL, NULL, log, &jwks, error);
+
+    if (rc == NGX_OK) {
+        tenant_jwks_free(jwks);
+    }
+
+    return rc;
 }
 
 
 static ngx_int_t
-ngx_http_tenant_keys_parse(ngx_conf_t *cf, ngx_http_tenant_keyset_t *keyset)
+ngx_http_tenant_keys_url(ngx_http_tenant_main_conf_t *tmcf,
+    ngx_http_tenant_issuer_t *issuer, ngx_str_t *error)
 {
-    char                         what[512];
-    const char                  *where;
-    ngx_str_t                    text;
-    tenant_jwks_t               *jwks;
-    tenant_json_error_t          err;
-    tenant_jwks_status_t         rc;
-    ngx_http_tenant_issuer_t    *issuer;
-    ngx_http_tenant_keys_ctx_t   ctx;
+    ngx_str_t   *url;
+    const char  *what;
 
-    issuer = keyset->issuer;
+    url = issuer->jwks_uri.len ? &issuer->jwks_uri : &issuer->discovery;
+    what = ngx_http_tenant_fetch_check(tmcf, url);
+
+    if (what == NULL) {
+        return NGX_OK;
+    }
+
+    error->len = ngx_snprintf(error->data, error->len,
+                              "keys of issuer \"%V\": \"%V\" %s",
+                              &issuer->sn.str, url, what)
+                 - error->data;
+
+    return NGX_ERROR;
+}
+
+
+/* Of a file, or inline. */
+
+static ngx_int_t
+ngx_http_tenant_keys_read(ngx_http_tenant_issuer_t *issuer,
+    tenant_jwks_skip_pt skipped, void *data, ngx_log_t *log,
+    tenant_jwks_t **jwks, ngx_str_t *error)
+{
+    u_char                *p, *last;
+    ngx_err_t              sys;
+    ngx_str_t              text, reason;
+    tenant_json_error_t    err;
+    tenant_jwks_status_t   rc;
+
+    *jwks = NULL;
     text = issuer->jwks;
+    last = error->data + error->len;
+
+    p = ngx_slprintf(error->data, last, "key set of issuer \"%V\"",
+                     &issuer->sn.str);
 
     if (issuer->jwks_file.len) {
-        *ngx_snprintf((u_char *) what, sizeof(what) - 1,
-                      "key set of issuer \"%V\"", &issuer->sn.str) = '\0';
+        reason.data = ngx_slprintf(p, last, ": ");
+        reason.len = last - reason.data;
 
-        if (ngx_http_tenant_file_read(cf, what, &issuer->jwks_file,
+        if (ngx_http_tenant_file_load(&issuer->jwks_file,
                                       tenant_json_jwks_limits.max_bytes,
-                                      &text)
+                                      log, &text, &reason, &sys)
             != NGX_OK)
         {
+            p = reason.data + reason.len;
+
+            if (sys) {
+                p = ngx_slprintf(p, last, " (%d: ", sys);
+                p = ngx_strerror(sys, p, last - p);
+                p = ngx_slprintf(p, last, ")");
+            }
+
+            error->len = p - error->data;
             return NGX_ERROR;
         }
     }
 
-    ctx.cf = cf;
-    ctx.issuer = issuer;
-
-    rc = tenant_jwks_parse((char *) text.data, text.len,
-                           ngx_http_tenant_keys_skipped, &ctx, &jwks, &err);
+    rc = tenant_jwks_parse((char *) text.data, text.len, skipped, data, jwks,
+                           &err);
 
     if (issuer->jwks_file.len) {
         ngx_free(text.data);
     }
 
-    where = issuer->jwks_file.len ? (char *) issuer->jwks_file.data : "jwks";
+    p = ngx_slprintf(p, last, " in %s: ",
+                     issuer->jwks_file.len ? (char *) issuer->jwks_file.data
+                                           : "jwks");
 
     if (rc == TENANT_JWKS_JSON) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "key set of issuer \"%V\" in %s: %s at byte %uz",
-                           &issuer->sn.str, where,
-                           tenant_json_reason(err.code), err.offset);
-        return NGX_ERROR;
+        p = ngx_slprintf(p, last, "%s at byte %uz",
+                         tenant_json_reason(err.code), err.offset);
+
+    } else if (rc != TENANT_JWKS_OK) {
+        p = ngx_slprintf(p, last, "%s", tenant_jwks_reason(rc));
+
+    } else if (tenant_jwks_count(*jwks) == 0) {
+        p = ngx_slprintf(p, last, "no usable key");
+        tenant_jwks_free(*jwks);
+        *jwks = NULL;
+
+    } else {
+        return NGX_OK;
     }
 
-    if (rc != TENANT_JWKS_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "key set of issuer \"%V\" in %s: %s",
-                           &issuer->sn.str, where, tenant_jwks_reason(rc));
-        return NGX_ERROR;
-    }
+    error->len = p - error->data;
 
-    keyset->jwks = jwks;
-
-    if (tenant_jwks_count(jwks) == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "key set of issuer \"%V\" in %s: no usable key",
-                           &issuer->sn.str, where);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    return NGX_ERROR;
 }
 
 
@@ -138,11 +176,11 @@ static void
 ngx_http_tenant_keys_skipped(void *data, size_t index, tenant_str_t kid,
     const char *reason)
 {
-    ngx_http_tenant_keys_ctx_t  *ctx = data;
+    ngx_http_tenant_keyset_t  *keyset = data;
 
-    ngx_conf_log_error(NGX_LOG_WARN, ctx->cf, 0,
-                       "key %uz of issuer \"%V\" is not used: %s", index,
-                       &ctx->issuer->sn.str, reason);
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "key %uz of issuer \"%V\" is not used: %s", index,
+                  &keyset->issuer->sn.str, reason);
 }
 
 

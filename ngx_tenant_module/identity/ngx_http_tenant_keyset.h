@@ -95,9 +95,17 @@ void ngx_http_tenant_keysets_sync(ngx_http_tenant_main_conf_t *tmcf);
 char *ngx_http_tenant_keys_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* Static sets are parsed, fetched ones made ready.  NGX_ERROR: logged. */
-ngx_int_t ngx_http_tenant_keyset_create(ngx_conf_t *cf,
-    ngx_http_tenant_main_conf_t *tmcf, ngx_http_tenant_issuer_t *issuer);
+/*
+ * Keys of the issuer, in its pool: static ones are parsed, the others made
+ * ready.  NGX_ERROR: the set has none, and "error" says why: memory of the
+ * caller's with its size (0 afterwards: no memory).
+ */
+ngx_int_t ngx_http_tenant_keyset_create(ngx_http_tenant_main_conf_t *tmcf,
+    ngx_http_tenant_issuer_t *issuer, ngx_log_t *log, ngx_str_t *error);
+
+/* The same judgement and nothing else, in any thread. */
+ngx_int_t ngx_http_tenant_keys_check(ngx_http_tenant_main_conf_t *tmcf,
+    ngx_http_tenant_issuer_t *issuer, ngx_log_t *log, ngx_str_t *error);
 
 /* Found, or made; NULL: the zone is full.  Emptied if it is another URL's. */
 ngx_http_tenant_shared_keys_t *ngx_http_tenant_keyset_shared(

@@ -12,11 +12,11 @@ static ngx_int_t ngx_http_tenant_store_directory(ngx_conf_t *cf,
     ngx_str_t *path);
 static ngx_uid_t ngx_http_tenant_store_user(ngx_conf_t *cf);
 static ngx_int_t ngx_http_tenant_store_migrate(ngx_conf_t *cf, sqlite3 *db,
-    ngx_str_t *path, ngx_str_t *seed);
+    ngx_str_t *path, ngx_str_t *seed, ngx_http_tenant_check_pt check);
 static ngx_int_t ngx_http_tenant_store_integer(sqlite3 *db, const char *sql,
     sqlite3_int64 *value);
 static ngx_int_t ngx_http_tenant_store_import(ngx_conf_t *cf, sqlite3 *db,
-    ngx_str_t *path, ngx_str_t *seed);
+    ngx_str_t *path, ngx_str_t *seed, ngx_http_tenant_check_pt check);
 static ngx_int_t ngx_http_tenant_store_import_kind(
     ngx_http_tenant_store_t *store, ngx_http_tenant_document_t *doc,
     json_t *root, ngx_uint_t kind, const char *key);
@@ -94,7 +94,7 @@ static const char *const  ngx_http_tenant_store_scripts[] = {
 
 ngx_int_t
 ngx_http_tenant_store_prepare(ngx_conf_t *cf, ngx_str_t *path,
-    ngx_str_t *seed)
+    ngx_str_t *seed, ngx_http_tenant_check_pt check)
 {
     int              rc, flags;
     sqlite3         *db;
@@ -148,7 +148,7 @@ ngx_http_tenant_store_prepare(ngx_conf_t *cf, ngx_str_t *path,
 
     (void) sqlite3_busy_timeout(db, 10000);
 
-    result = ngx_http_tenant_store_migrate(cf, db, path, seed);
+    result = ngx_http_tenant_store_migrate(cf, db, path, seed, check);
 
     (void) sqlite3_close(db);
 
@@ -162,7 +162,7 @@ ngx_http_tenant_store_prepare(ngx_conf_t *cf, ngx_str_t *path,
 
 static ngx_int_t
 ngx_http_tenant_store_migrate(ngx_conf_t *cf, sqlite3 *db, ngx_str_t *path,
-    ngx_str_t *seed)
+    ngx_str_t *seed, ngx_http_tenant_check_pt check)
 {
     char            sql[256];
     ngx_uint_t      fresh;
@@ -226,7 +226,7 @@ ngx_http_tenant_store_migrate(ngx_conf_t *cf, sqlite3 *db, ngx_str_t *path,
     }
 
     if (fresh && seed->len
-        && ngx_http_tenant_store_import(cf, db, path, seed) != NGX_OK)
+        && ngx_http_tenant_store_import(cf, db, path, seed, check) != NGX_OK)
     {
         (void) sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
         return NGX_ERROR;
@@ -278,7 +278,7 @@ ngx_http_tenant_store_integer(sqlite3 *db, const char *sql,
 
 static ngx_int_t
 ngx_http_tenant_store_import(ngx_conf_t *cf, sqlite3 *db, ngx_str_t *path,
-    ngx_str_t *seed)
+    ngx_str_t *seed, ngx_http_tenant_check_pt check)
 {
     json_t                      *root;
     ngx_int_t                    rc;
@@ -300,7 +300,8 @@ ngx_http_tenant_store_import(ngx_conf_t *cf, sqlite3 *db, ngx_str_t *path,
         return NGX_ERROR;
     }
 
-    store = ngx_http_tenant_store_attach(db, path, cf->log);
+    store = check(cf, doc.registry) == NGX_OK
+            ? ngx_http_tenant_store_attach(db, path, cf->log) : NULL;
 
     if (store
         && ngx_http_tenant_store_import_kind(store, &doc, root,

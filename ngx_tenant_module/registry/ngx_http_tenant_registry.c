@@ -124,7 +124,7 @@ ngx_http_tenant_object_name(ngx_http_tenant_object_t *object)
 
 ngx_http_tenant_registry_t *
 ngx_http_tenant_registry_open(ngx_conf_t *cf, ngx_str_t *path,
-    ngx_str_t *seed)
+    ngx_str_t *seed, ngx_http_tenant_check_pt check)
 {
     json_t                      *root;
     ngx_http_tenant_document_t   doc;
@@ -140,10 +140,10 @@ ngx_http_tenant_registry_open(ngx_conf_t *cf, ngx_str_t *path,
 
         json_decref(root);
 
-        return doc.registry;
+        return check(cf, doc.registry) == NGX_OK ? doc.registry : NULL;
     }
 
-    if (ngx_http_tenant_store_prepare(cf, path, seed) != NGX_OK) {
+    if (ngx_http_tenant_store_prepare(cf, path, seed, check) != NGX_OK) {
         return NULL;
     }
 

@@ -45,8 +45,6 @@
 #define NGX_HTTP_TENANT_TAG_LEN    16       /* bytes behind an address */
 
 
-typedef struct ngx_http_tenant_registry_s  ngx_http_tenant_registry_t;
-
 /* Names in the order of the numbers above; an empty one ends each table. */
 extern const ngx_str_t  ngx_http_tenant_models[];
 extern const ngx_str_t  ngx_http_tenant_route_models[];
@@ -175,7 +173,7 @@ typedef struct {
  * the place.
  */
 ngx_http_tenant_registry_t *ngx_http_tenant_registry_open(ngx_conf_t *cf,
-    ngx_str_t *path, ngx_str_t *seed);
+    ngx_str_t *path, ngx_str_t *seed, ngx_http_tenant_check_pt check);
 
 /* Whether objects come and go while nginx runs: it is a database. */
 ngx_uint_t ngx_http_tenant_registry_live(

@@ -31,6 +31,13 @@
 #define NGX_HTTP_TENANT_STORE_CHANGES  100000    /* rows kept of "changes" */
 
 
+typedef struct ngx_http_tenant_registry_s  ngx_http_tenant_registry_t;
+
+/* What else has to hold of a document; NGX_ERROR: logged. */
+typedef ngx_int_t (*ngx_http_tenant_check_pt)(ngx_conf_t *cf,
+    ngx_http_tenant_registry_t *registry);
+
+
 /* Objects of the registry; the numbers stand in databases: never reused. */
 typedef enum {
     NGX_HTTP_TENANT_KIND_TIER = 1,
@@ -82,7 +89,7 @@ typedef struct {
  * is logged.
  */
 ngx_int_t ngx_http_tenant_store_prepare(ngx_conf_t *cf, ngx_str_t *path,
-    ngx_str_t *seed);
+    ngx_str_t *seed, ngx_http_tenant_check_pt check);
 
 /*
  * A connection, or NULL (logged).  path: NUL-terminated, and "log" as well
