@@ -8,6 +8,7 @@
 #include "context/ngx_http_tenant_context.h"
 #include "identity/ngx_http_tenant_bearer.h"
 #include "identity/ngx_http_tenant_identity.h"
+#include "identity/ngx_http_tenant_introspect.h"
 #include "identity/ngx_http_tenant_keyset.h"
 #include "identity/ngx_http_tenant_metadata.h"
 #include "metering/ngx_http_tenant_counters.h"
@@ -169,6 +170,13 @@ static ngx_command_t  ngx_http_tenant_commands[] = {
     { ngx_string("tenant_token_upstream"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_tenant_token_upstream_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tenant_introspection"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_tenant_introspect_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -463,6 +471,7 @@ ngx_http_tenant_create_loc_conf(ngx_conf_t *cf)
     tlcf->servers = NGX_CONF_UNSET_PTR;
     tlcf->scopes = NGX_CONF_UNSET_PTR;
     tlcf->token_upstream = NGX_CONF_UNSET_PTR;
+    tlcf->introspection = NGX_CONF_UNSET_PTR;
     tlcf->decision_log = NGX_CONF_UNSET_PTR;
     tlcf->header_set = NGX_CONF_UNSET_UINT;
     tlcf->headers = NGX_CONF_UNSET_PTR;
@@ -489,6 +498,7 @@ ngx_http_tenant_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->scopes, prev->scopes, NULL);
     ngx_conf_merge_ptr_value(conf->token_upstream, prev->token_upstream,
                              NULL);
+    ngx_conf_merge_ptr_value(conf->introspection, prev->introspection, NULL);
     ngx_conf_merge_ptr_value(conf->decision_log, prev->decision_log, NULL);
     ngx_conf_merge_ptr_value(conf->headers, prev->headers, NULL);
 
@@ -609,7 +619,13 @@ ngx_http_tenant_check_location(ngx_conf_t *cf,
         return NGX_CONF_OK;
     }
 
-    /* an agent of a database may come later */
+    /* an agent or an issuer of a database may come later */
+
+    if (!ngx_http_tenant_registry_live(tmcf->registry)
+        && ngx_http_tenant_introspect_check(cf, tmcf, tlcf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
 
     if (tlcf->agent && tlcf->agent->lengths == NULL
         && !ngx_http_tenant_registry_live(tmcf->registry)

@@ -35,6 +35,8 @@ typedef struct ngx_http_tenant_keyset_s        ngx_http_tenant_keyset_t;
 typedef struct ngx_http_tenant_pending_s       ngx_http_tenant_pending_t;
 typedef struct ngx_http_tenant_source_s        ngx_http_tenant_source_t;
 typedef struct ngx_http_tenant_servers_s       ngx_http_tenant_servers_t;
+typedef struct ngx_http_tenant_introspect_conf_s
+                                        ngx_http_tenant_introspect_conf_t;
 typedef struct ngx_http_tenant_ctx_s           ngx_http_tenant_ctx_t;
 
 
@@ -55,6 +57,7 @@ typedef struct {
     void                            *curl;      /* of fetch, this worker */
     ngx_queue_t                      keysets;   /* fetched, this worker */
     ngx_atomic_uint_t                keys_generation;   /* newest seen */
+    struct ngx_http_tenant_introspections_s  *introspections;
 
     time_t                           keys_min_ttl;      /* seconds */
     time_t                           keys_max_ttl;
@@ -83,6 +86,7 @@ typedef struct {
     ngx_array_t                     *sources;   /* ngx_http_tenant_source_t;
                                                    NULL: Authorization */
     struct ngx_http_tenant_token_upstream_s  *token_upstream;
+    ngx_http_tenant_introspect_conf_t  *introspection;
 
     ngx_http_complex_value_t        *resource;  /* of RFC 9728; NULL: none */
     ngx_http_tenant_servers_t       *servers;   /* NULL: all issuers */
@@ -115,6 +119,7 @@ typedef enum {
     NGX_HTTP_TENANT_R_INVALID_REQUEST,
     NGX_HTTP_TENANT_R_INVALID_TOKEN,
     NGX_HTTP_TENANT_R_NO_KEYS,
+    NGX_HTTP_TENANT_R_NO_INTROSPECTION,
     NGX_HTTP_TENANT_R_INSUFFICIENT_SCOPE,
     NGX_HTTP_TENANT_R_NO_TENANT,
     NGX_HTTP_TENANT_R_UNKNOWN_TENANT,
@@ -151,6 +156,7 @@ typedef struct {
     ngx_http_tenant_refusal_t        refusal;   /* of the token */
     ngx_str_t                        token;     /* as it came */
     ngx_http_tenant_source_t        *source;    /* where it stood */
+    ngx_str_t                        introspected;  /* by this issuer */
     ngx_http_tenant_pending_t       *pending;   /* what the token has to wait
                                                    for */
     ngx_http_tenant_ctx_t           *last;      /* newest pass of the main

@@ -15,6 +15,7 @@ const char *const  ngx_http_tenant_reasons[] = {
     "invalid-request",
     "invalid-token",
     "keys-unavailable",
+    "introspection-unavailable",
     "insufficient-scope",
     "no-tenant",
     "unknown-tenant",

@@ -7,6 +7,7 @@
 #include "authz/ngx_http_tenant_authz.h"
 #include "context/ngx_http_tenant_context.h"
 #include "identity/ngx_http_tenant_identity.h"
+#include "identity/ngx_http_tenant_introspect.h"
 #include "identity/ngx_http_tenant_metadata.h"
 #include "identity/ngx_http_tenant_pending.h"
 #include "metering/ngx_http_tenant_counters.h"
@@ -22,6 +23,8 @@ static ngx_int_t ngx_http_tenant_permit(ngx_http_request_t *r,
     ngx_http_tenant_ctx_t *ctx);
 static ngx_int_t ngx_http_tenant_stop(ngx_http_request_t *r,
     ngx_http_tenant_ctx_t *ctx);
+static ngx_http_tenant_caller_t *ngx_http_tenant_caller_create(
+    ngx_http_request_t *r);
 static void ngx_http_tenant_caller_cleanup(void *data);
 static ngx_http_tenant_ctx_t *ngx_http_tenant_ctx_create(
     ngx_http_request_t *r);
@@ -323,15 +326,20 @@ ngx_http_tenant_caller_known(ngx_http_request_t *r)
 ngx_http_tenant_caller_t *
 ngx_http_tenant_caller(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t           *cln;
-    ngx_http_tenant_caller_t     *caller;
-    ngx_http_tenant_main_conf_t  *tmcf;
+    ngx_http_tenant_caller_t  *caller;
 
     caller = ngx_http_tenant_caller_known(r);
 
-    if (caller) {
-        return caller;
-    }
+    return caller ? caller : ngx_http_tenant_caller_create(r);
+}
+
+
+static ngx_http_tenant_caller_t *
+ngx_http_tenant_caller_create(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t           *cln;
+    ngx_http_tenant_caller_t     *caller;
+    ngx_http_tenant_main_conf_t  *tmcf;
 
     tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
 
@@ -401,6 +409,13 @@ ngx_http_tenant_ctx_create(ngx_http_request_t *r)
     ngx_http_tenant_caller_t  *caller;
 
     caller = ngx_http_tenant_caller(r);
+
+    /* of another one, so that nothing changes for who shares the first */
+
+    if (caller && ngx_http_tenant_introspect_missing(r, caller)) {
+        caller = ngx_http_tenant_caller_create(r);
+    }
+
     if (caller == NULL) {
         return NULL;
     }

@@ -166,7 +166,11 @@ for my $kind (qw(tier agent tenant issuer)) {
              "members of ${kind}s");
     }
 
-    for my $table (qw(models route_models statuses protocols)) {
+    same([rows('docs/registry.md', 'Introspection')],
+         [table('ngx_http_tenant_introspection_members')],
+         'members of introspections');
+
+    for my $table (qw(models route_models statuses protocols client_auths)) {
         like($text, qr/`$_`/, "$_ of the $table is documented")
             for table("ngx_http_tenant_$table");
     }

@@ -31,6 +31,7 @@ struct ngx_http_tenant_fetch_s {
     struct curl_slist             *headers;
     ngx_http_tenant_fetch_pt       handler;
     void                          *data;
+    ngx_str_t                      post;        /* may hold secrets */
     u_char                        *body;
     size_t                         len;
     size_t                         size;
@@ -50,6 +51,7 @@ static size_t ngx_http_tenant_fetch_write(char *data, size_t size, size_t n,
     void *userdata);
 static size_t ngx_http_tenant_fetch_header(char *data, size_t size, size_t n,
     void *userdata);
+static ngx_uint_t ngx_http_tenant_fetch_json(CURL *easy);
 static curl_socket_t ngx_http_tenant_fetch_opensocket(void *clientp,
     curlsocktype purpose, struct curl_sockaddr *address);
 static ngx_uint_t ngx_http_tenant_fetch_private(struct sockaddr *sa);
@@ -214,10 +216,17 @@ ngx_http_tenant_fetch_setup(ngx_http_tenant_fetch_t *fetch,
     fetch->headers = list;
 
     if (conf->post.data) {
+        fetch->post.data = ngx_alloc(conf->post.len + 1, fetch->curl->log);
+        if (fetch->post.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        fetch->post.len = conf->post.len;
+        ngx_memcpy(fetch->post.data, conf->post.data, conf->post.len);
+
         rc |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                               (curl_off_t) conf->post.len);
-        rc |= curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS,
-                               conf->post.data);
+                               (curl_off_t) fetch->post.len);
+        rc |= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, fetch->post.data);
 
         *ngx_snprintf((u_char *) header, sizeof(header) - 1,
                       "Content-Type: %s", conf->type) = '\0';
@@ -277,6 +286,11 @@ ngx_http_tenant_fetch_free(ngx_http_tenant_fetch_t *fetch)
     }
 
     curl_slist_free_all(fetch->headers);
+
+    if (fetch->post.data) {
+        ngx_explicit_memzero(fetch->post.data, fetch->post.len);
+        ngx_free(fetch->post.data);
+    }
 
     if (fetch->body) {
         ngx_free(fetch->body);
@@ -382,6 +396,31 @@ ngx_http_tenant_fetch_header(char *data, size_t size, size_t n,
     }
 
     return len;
+}
+
+
+/* RFC 9110, section 8.3.1: any case, and parameters may follow. */
+
+static ngx_uint_t
+ngx_http_tenant_fetch_json(CURL *easy)
+{
+    char    *type;
+    size_t   len;
+
+    static const char  json[] = "application/json";
+
+    type = NULL;
+    len = sizeof(json) - 1;
+
+    if (curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type) != CURLE_OK
+        || type == NULL
+        || ngx_strncasecmp((u_char *) type, (u_char *) json, len) != 0)
+    {
+        return 0;
+    }
+
+    return type[len] == '\0' || type[len] == ';' || type[len] == ' '
+           || type[len] == '\t';
 }
 
 
@@ -699,6 +738,7 @@ ngx_http_tenant_curl_done(ngx_http_tenant_curl_t *curl)
             answer.status = status;
             answer.body.data = fetch->body;
             answer.body.len = fetch->len;
+            answer.json = ngx_http_tenant_fetch_json(easy);
 
             if (status < 200 || status > 299) {
                 answer.error = "unexpected status";
@@ -847,7 +887,7 @@ ngx_http_tenant_fetch_init_process(ngx_cycle_t *cycle,
     (void) curl_multi_setopt(curl->multi, CURLMOPT_TIMERDATA, curl);
     (void) curl_multi_setopt(curl->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
                              64L);
-    (void) curl_multi_setopt(curl->multi, CURLMOPT_MAXCONNECTS, 8L);
+    (void) curl_multi_setopt(curl->multi, CURLMOPT_MAXCONNECTS, 32L);
 
     tmcf->curl = curl;
 

@@ -21,6 +21,7 @@ typedef struct ngx_http_tenant_fetch_s  ngx_http_tenant_fetch_t;
 typedef struct {
     ngx_uint_t    status;       /* of the answer; 0: there is none */
     ngx_str_t     body;         /* valid during the callback */
+    ngx_uint_t    json;         /* it says that it is application/json */
     time_t        max_age;      /* seconds, from Cache-Control; -1: not said,
                                    0: no-store and no-cache too */
     const char   *error;        /* without the URL; NULL if status is 2xx */
@@ -37,7 +38,8 @@ typedef void (*ngx_http_tenant_fetch_pt)(void *data,
 
 typedef struct {
     ngx_str_t                  url;         /* copied */
-    ngx_str_t                  post;        /* data NULL: GET; copied */
+    ngx_str_t                  post;        /* data NULL: GET; copied, and
+                                               the copy wiped */
     const char                *type;        /* of post; static */
     ngx_str_t                  userpwd;     /* "id:secret", Basic; copied */
     size_t                     max_size;    /* bytes of body */

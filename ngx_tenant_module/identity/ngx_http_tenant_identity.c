@@ -1,5 +1,6 @@
 #include "ngx_http_tenant_identity.h"
 #include "ngx_http_tenant_bearer.h"
+#include "ngx_http_tenant_introspect.h"
 #include "ngx_http_tenant_keyset.h"
 #include "tenant_actor.h"
 #include "tenant_cache.h"
@@ -71,6 +72,10 @@ ngx_http_tenant_identify(ngx_http_request_t *r,
         return;
     }
 
+    if (ngx_http_tenant_introspect(r, caller) == NGX_OK) {
+        return;
+    }
+
     identity = ngx_http_tenant_identity_cached(r, &caller->token);
 
     if (identity) {
@@ -126,7 +131,8 @@ ngx_http_tenant_identity_valid(ngx_http_tenant_identity_t *identity)
 {
     return !identity->tenant->object.stale
            && !identity->issuer->object.stale
-           && !ngx_http_tenant_keyset_over(identity->issuer->keys);
+           && (identity->introspected
+               || !ngx_http_tenant_keyset_over(identity->issuer->keys));
 }
 
 
@@ -335,6 +341,13 @@ ngx_http_tenant_identity_signature(tenant_jws_t *jws,
 
     keyset = issuer->keys;
     refusal = &caller->refusal;
+
+    if (ngx_http_tenant_issuer_keyless(issuer)) {
+        ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_INVALID_TOKEN,
+                                NGX_HTTP_UNAUTHORIZED, "invalid_token",
+                                "the issuer has no keys here");
+        return NGX_ERROR;
+    }
 
     switch (ngx_http_tenant_keyset_ready(keyset)) {
 
@@ -653,16 +666,21 @@ ngx_http_tenant_identity_create_keys(void *data, ngx_str_node_t *sn)
 {
     ngx_conf_t  *cf = data;
 
-    ngx_str_t  error;
-    u_char     buf[NGX_HTTP_TENANT_KEYS_ERROR];
+    ngx_str_t                     error;
+    u_char                        buf[NGX_HTTP_TENANT_KEYS_ERROR];
+    ngx_http_tenant_issuer_t     *issuer;
+    ngx_http_tenant_main_conf_t  *tmcf;
+
+    tmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_tenant_module);
+    issuer = (ngx_http_tenant_issuer_t *) sn;
 
     error.data = buf;
     error.len = sizeof(buf);
 
-    if (ngx_http_tenant_keyset_create(
-            ngx_http_conf_get_module_main_conf(cf, ngx_http_tenant_module),
-            (ngx_http_tenant_issuer_t *) sn, cf->log, &error)
-        != NGX_OK)
+    if (ngx_http_tenant_introspector_create(tmcf, issuer, cf->log, &error)
+        != NGX_OK
+        || ngx_http_tenant_keyset_create(tmcf, issuer, cf->log, &error)
+           != NGX_OK)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V", &error);
         return NGX_ERROR;
@@ -687,6 +705,8 @@ ngx_http_tenant_identity_start_keys(void *data, ngx_str_node_t *sn)
 {
     ngx_http_tenant_issuer_t  *issuer = (ngx_http_tenant_issuer_t *) sn;
 
+    ngx_http_tenant_introspector_start(issuer->introspector);
+
     return ngx_http_tenant_keyset_start(issuer->keys);
 }
 
@@ -704,7 +724,8 @@ ngx_http_tenant_identity_stop_keys(void *data, ngx_str_node_t *sn)
 
 /*
  * An issuer of a database.  One whose keys cannot be used is one without
- * keys: its tokens are answered 503, and the log says why, once.
+ * keys: its tokens are answered 503, and the log says why, once.  One that
+ * cannot be asked about tokens is not asked.
  */
 
 static ngx_int_t
@@ -718,6 +739,18 @@ ngx_http_tenant_identity_start_issuer(void *data,
 
     error.data = buf;
     error.len = sizeof(buf);
+
+    if (ngx_http_tenant_introspector_create(tmcf, issuer, ngx_cycle->log,
+                                            &error)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0, "tenant: %V", &error);
+
+        issuer->introspector = NULL;
+        error.len = sizeof(buf);
+    }
+
+    ngx_http_tenant_introspector_start(issuer->introspector);
 
     if (ngx_http_tenant_keyset_create(tmcf, issuer, ngx_cycle->log, &error)
         != NGX_OK)
@@ -764,7 +797,9 @@ ngx_http_tenant_identity_init_process(ngx_cycle_t *cycle,
 
     ngx_queue_init(&tmcf->keysets);
 
-    if (ngx_http_tenant_fetch_init_process(cycle, tmcf) != NGX_OK) {
+    if (ngx_http_tenant_introspections_init_process(cycle, tmcf) != NGX_OK
+        || ngx_http_tenant_fetch_init_process(cycle, tmcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -793,6 +828,8 @@ ngx_http_tenant_identity_init_process(ngx_cycle_t *cycle,
 void
 ngx_http_tenant_identity_exit_process(ngx_http_tenant_main_conf_t *tmcf)
 {
+    ngx_http_tenant_introspections_exit_process(tmcf);
+
     /* tokens refer to objects of the registry, and those to fetches */
 
     tenant_cache_destroy(tmcf->token_cache);

@@ -16,6 +16,7 @@ struct ngx_http_tenant_identity_s {
     ngx_uint_t                  refs;
     ngx_http_tenant_issuer_t   *issuer;     /* references */
     ngx_http_tenant_tenant_t   *tenant;
+    unsigned                    introspected:1; /* not verified by keys */
 
     json_t                     *claims;     /* owned */
     tenant_identity_t           names;      /* borrows from claims */

@@ -1,4 +1,5 @@
 #include "ngx_http_tenant_issuer_state.h"
+#include "ngx_http_tenant_introspect.h"
 #include "ngx_http_tenant_keyset.h"
 
 
@@ -22,7 +23,12 @@ ngx_http_tenant_issuer_state(ngx_http_tenant_main_conf_t *tmcf,
     if (state == NULL
         || json_object_set_new(state, "keys",
                                ngx_http_tenant_state_keys(tmcf, issuer))
-           != 0)
+           != 0
+        || (issuer->introspector
+            && json_object_set_new(state, "introspection",
+                         ngx_http_tenant_introspector_state(
+                                                      issuer->introspector))
+               != 0))
     {
         json_decref(state);
         return NGX_ERROR;

@@ -26,6 +26,14 @@
  *         "failures": 0,             since the newest success
  *         "http_status": 200,        of the newest attempt; 0: no answer
  *         "keys": [ { "kid": "a", "algorithms": ["RS256"] }, { … } ]
+ *       },
+ *       "introspection": {           where there is one
+ *         "endpoint": "https://…",
+ *         "status": "ok",            or failing, unknown: not asked yet
+ *         "answered": "2026-01-01T12:00:00Z",    newest good answer
+ *         "retry": null,             not to be asked before, if failing
+ *         "failures": 0,
+ *         "http_status": 200
  *       }
  *     }
  *

@@ -3,6 +3,7 @@
  * how long fetched ones are good for.
  */
 
+#include "ngx_http_tenant_introspect.h"
 #include "ngx_http_tenant_keyset.h"
 #include "../ngx_http_tenant_file.h"
 
@@ -48,6 +49,10 @@ ngx_http_tenant_keyset_create(ngx_http_tenant_main_conf_t *tmcf,
         return ngx_http_tenant_keys_url(tmcf, issuer, error);
     }
 
+    if (ngx_http_tenant_issuer_keyless(issuer)) {
+        return NGX_OK;
+    }
+
     return ngx_http_tenant_keys_read(issuer, ngx_http_tenant_keys_skipped,
                                      keyset, log, &keyset->jwks, error);
 }
@@ -60,8 +65,18 @@ ngx_http_tenant_keys_check(ngx_http_tenant_main_conf_t *tmcf,
     ngx_int_t       rc;
     tenant_jwks_t  *jwks;
 
+    if (ngx_http_tenant_introspector_check(tmcf, issuer, log, error)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     if (issuer->jwks_uri.len || issuer->discovery.len) {
         return ngx_http_tenant_keys_url(tmcf, issuer, error);
+    }
+
+    if (ngx_http_tenant_issuer_keyless(issuer)) {
+        return NGX_OK;
     }
 
     rc = ngx_http_tenant_keys_read(issuer, NULL, NULL, log, &jwks, error);

@@ -82,6 +82,9 @@ ngx_int_t ngx_http_tenant_keyset_unknown_kid(
  */
 ngx_uint_t ngx_http_tenant_keyset_over(ngx_http_tenant_keyset_t *keyset);
 
+/* The issuer's tokens are not verified by keys at all. */
+ngx_uint_t ngx_http_tenant_issuer_keyless(ngx_http_tenant_issuer_t *issuer);
+
 /* "static", "fresh", "stale", "none". */
 ngx_str_t *ngx_http_tenant_keyset_status(ngx_http_tenant_keyset_t *keyset);
 
@@ -103,7 +106,7 @@ char *ngx_http_tenant_keys_slot(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_int_t ngx_http_tenant_keyset_create(ngx_http_tenant_main_conf_t *tmcf,
     ngx_http_tenant_issuer_t *issuer, ngx_log_t *log, ngx_str_t *error);
 
-/* The same judgement and nothing else, in any thread. */
+/* The same judgement, and of introspection, and nothing else; any thread. */
 ngx_int_t ngx_http_tenant_keys_check(ngx_http_tenant_main_conf_t *tmcf,
     ngx_http_tenant_issuer_t *issuer, ngx_log_t *log, ngx_str_t *error);
 

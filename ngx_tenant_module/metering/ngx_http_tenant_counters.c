@@ -50,6 +50,10 @@ ngx_http_tenant_counters_init_zone(ngx_shm_zone_t *shm_zone, void *data)
                     ngx_str_rbtree_insert_value);
     ngx_queue_init(&totals->issuer_queue);
 
+    ngx_rbtree_init(&totals->introspectors, &totals->introspectors_sentinel,
+                    ngx_str_rbtree_insert_value);
+    ngx_queue_init(&totals->introspector_queue);
+
     /* no tenant id starts with "_" */
 
     ngx_str_set(&name, "_overflow");

@@ -47,6 +47,13 @@ typedef struct {
 
     struct ngx_http_tenant_shared_routes_s  *routes;    /* or NULL */
 
+    ngx_rbtree_t       introspectors;       /* how endpoints are doing */
+    ngx_rbtree_node_t  introspectors_sentinel;
+    ngx_queue_t        introspector_queue;
+    ngx_atomic_t       introspected_active;
+    ngx_atomic_t       introspected_inactive;
+    ngx_atomic_t       introspections_failed;
+
     ngx_atomic_t       refused[NGX_HTTP_TENANT_REASONS];
     ngx_atomic_t       cache_hits;
     ngx_atomic_t       cache_misses;

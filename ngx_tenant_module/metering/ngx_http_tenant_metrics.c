@@ -447,6 +447,20 @@ ngx_http_tenant_metrics_totals(ngx_http_tenant_text_t *text,
                           "%uA\n",
                           totals->keys_fetched, totals->keys_failed);
 
+    b->last = ngx_sprintf(b->last,
+                          "# HELP tenant_introspections_total Tokens that "
+                          "an issuer was asked about.\n"
+                          "# TYPE tenant_introspections_total counter\n"
+                          "tenant_introspections_total{result=\"active\"} "
+                          "%uA\n"
+                          "tenant_introspections_total{result=\"inactive\"} "
+                          "%uA\n"
+                          "tenant_introspections_total{result=\"failure\"} "
+                          "%uA\n",
+                          totals->introspected_active,
+                          totals->introspected_inactive,
+                          totals->introspections_failed);
+
     b->last_buf = 1;
     b->last_in_chain = 1;
 

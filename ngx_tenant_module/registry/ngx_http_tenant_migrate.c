@@ -387,6 +387,16 @@ ngx_http_tenant_store_complete(ngx_http_tenant_document_t *doc,
         issuer = (ngx_http_tenant_issuer_t *)
                      ngx_http_tenant_registry_peek(doc->registry, kind, id);
 
+        if (issuer->introspection && issuer->introspection->secret_file.len
+            && json_object_set_new(json_object_get(item, "introspection"),
+                                   "client_secret_file",
+                   json_string((char *)
+                               issuer->introspection->secret_file.data))
+               != 0)
+        {
+            return NGX_ERROR;
+        }
+
         if (issuer->jwks_file.len == 0) {
             return NGX_OK;
         }

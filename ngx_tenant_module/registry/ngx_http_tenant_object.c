@@ -71,8 +71,9 @@ static const char *const  ngx_http_tenant_tenant_members[] = {
 
 static const char *const  ngx_http_tenant_issuer_members[] = {
     "iss", "tenant", "tenant_claim", "subject_namespace", "jwks_file",
-    "jwks", "jwks_uri", "discovery", "algorithms", "audiences", "client_ids", "scopes", "token_use",
-    "leeway", "max_age", "require_exp", "required_claims", "claims", NULL
+    "jwks", "jwks_uri", "discovery", "introspection", "algorithms",
+    "audiences", "client_ids", "scopes", "token_use", "leeway", "max_age",
+    "require_exp", "required_claims", "claims", NULL
 };
 
 /* the module's own attributes of the Cedar entities: not to be overlaid */
@@ -338,7 +339,11 @@ ngx_http_tenant_issuer_read(ngx_pool_t *pool, ngx_str_t *dir,
         return NULL;
     }
 
-    if (ngx_http_tenant_issuer_keys(pool, dir, at, issuer, err) != NGX_OK) {
+    if (ngx_http_tenant_introspection_read(pool, dir, at,
+                                           &issuer->introspection, err)
+        != NGX_OK
+        || ngx_http_tenant_issuer_keys(pool, dir, at, issuer, err) != NGX_OK)
+    {
         return NULL;
     }
 
@@ -450,6 +455,12 @@ ngx_http_tenant_issuer_keys(ngx_pool_t *pool, ngx_str_t *dir,
 
     rc = ngx_http_tenant_json_member(at, "jwks", &child);
     n += (rc == NGX_OK);
+
+    /* whose tokens are all opaque needs no keys */
+
+    if (n == 0 && issuer->introspection) {
+        return NGX_OK;
+    }
 
     if (n != 1) {
         return ngx_http_tenant_json_fail(at, err, "%s \"jwks_file\", "

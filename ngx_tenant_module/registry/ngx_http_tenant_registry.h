@@ -35,6 +35,9 @@
 #define NGX_HTTP_TENANT_SUSPENDED     2
 #define NGX_HTTP_TENANT_OFFBOARDING   3
 
+#define NGX_HTTP_TENANT_CLIENT_BASIC  0
+#define NGX_HTTP_TENANT_CLIENT_POST   1
+
 #define NGX_HTTP_TENANT_HTTP       0
 #define NGX_HTTP_TENANT_MCP        1
 #define NGX_HTTP_TENANT_A2A        2
@@ -51,6 +54,7 @@ extern const ngx_str_t  ngx_http_tenant_route_models[];
 extern const ngx_str_t  ngx_http_tenant_origins[];
 extern const ngx_str_t  ngx_http_tenant_statuses[];
 extern const ngx_str_t  ngx_http_tenant_protocols[];
+extern const ngx_str_t  ngx_http_tenant_client_auths[];
 
 
 /* What every object has, right behind its name. */
@@ -138,6 +142,17 @@ typedef struct {
 } ngx_http_tenant_tenant_t;
 
 
+/* How an issuer is asked about its tokens, RFC 7662. */
+typedef struct {
+    ngx_str_t        endpoint;
+    ngx_str_t        client_id;
+    ngx_str_t        secret;      /* wiped with the pool; empty: in a file */
+    ngx_str_t        secret_file; /* full path, or empty */
+    ngx_uint_t       auth;        /* how the secret is sent */
+    time_t           ttl;         /* seconds that an answer is good for */
+} ngx_http_tenant_introspection_t;
+
+
 typedef struct {
     ngx_str_node_t            sn;          /* sn.str: iss, exactly */
     ngx_http_tenant_object_t  object;
@@ -149,7 +164,9 @@ typedef struct {
     ngx_str_t                 jwks_uri;    /* fetched, or empty */
     ngx_str_t                 discovery;   /* of OpenID Connect, or empty */
     tenant_rules_t            rules;
+    ngx_http_tenant_introspection_t  *introspection;    /* NULL: none */
     struct ngx_http_tenant_keyset_s  *keys;    /* of identity/ */
+    struct ngx_http_tenant_introspector_s  *introspector;
 } ngx_http_tenant_issuer_t;
 
 
@@ -290,7 +307,13 @@ ngx_int_t ngx_http_tenant_endpoint_read(ngx_pool_t *pool,
 ngx_int_t ngx_http_tenant_host_valid(ngx_str_t *host);
 ngx_int_t ngx_http_tenant_agent_id_valid(ngx_str_t *id);
 
-/* dir: of the registry, with the closing "/"; jwks_file is relative to it */
+/* Of an issuer that has one; otherwise *introspection is left alone. */
+ngx_int_t ngx_http_tenant_introspection_read(ngx_pool_t *pool,
+    ngx_str_t *dir, const ngx_http_tenant_json_t *issuer,
+    ngx_http_tenant_introspection_t **introspection,
+    ngx_http_tenant_json_error_t *err);
+
+/* dir: of the registry, with the closing "/"; files are relative to it */
 ngx_http_tenant_issuer_t *ngx_http_tenant_issuer_read(ngx_pool_t *pool,
     ngx_str_t *dir, const ngx_http_tenant_json_t *at,
     ngx_http_tenant_json_error_t *err);

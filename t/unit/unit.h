@@ -17,6 +17,7 @@ Suite *suite_claim_path(void);
 Suite *suite_claims(void);
 Suite *suite_discovery(void);
 Suite *suite_health(void);
+Suite *suite_introspection(void);
 Suite *suite_json(void);
 Suite *suite_jwks(void);
 Suite *suite_jws(void);

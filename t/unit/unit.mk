@@ -57,7 +57,8 @@ coverage-unit:
 
 FUZZ_SECONDS  ?= 30
 FUZZ_CC       ?= clang-14
-FUZZ_TARGETS  := fuzz_token fuzz_jwks fuzz_rules fuzz_discovery
+FUZZ_TARGETS  := fuzz_token fuzz_jwks fuzz_rules fuzz_discovery \
+                 fuzz_introspection
 
 $(BUILD)/fuzz/%: t/fuzz/%.c $(IDENTITY_SRCS)
 	@mkdir -p $(@D)
