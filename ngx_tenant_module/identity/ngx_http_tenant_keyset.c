@@ -116,7 +116,8 @@ ngx_http_tenant_keyset_over(ngx_http_tenant_keyset_t *keyset)
 ngx_uint_t
 ngx_http_tenant_issuer_keyless(ngx_http_tenant_issuer_t *issuer)
 {
-    return issuer->jwks_uri.len == 0 && issuer->discovery.len == 0
+    return issuer->introspection
+           && issuer->jwks_uri.len == 0 && issuer->discovery.len == 0
            && issuer->jwks_file.len == 0 && issuer->jwks.len == 0;
 }
 
