@@ -228,9 +228,16 @@ void ngx_http_tenant_running_add(ngx_http_tenant_caller_t *caller,
     ngx_http_tenant_identity_t *identity);
 void ngx_http_tenant_running_remove(ngx_http_tenant_caller_t *caller);
 
-/* The registry's hook: requests of a tenant end that is not served any more. */
+/*
+ * The registry's hooks: requests of a tenant end that is not served any more;
+ * what is shared under the name of something that is gone is freed.
+ */
 void ngx_http_tenant_running_changed(void *data,
     ngx_http_tenant_tenant_t *tenant);
+void ngx_http_tenant_changed_issuer(void *data,
+    ngx_http_tenant_issuer_t *issuer);
+void ngx_http_tenant_removed(void *data, ngx_uint_t kind, ngx_str_t *id,
+    ngx_uint_t counts, int64_t seq);
 
 
 extern const char *const  ngx_http_tenant_reasons[];

@@ -20,6 +20,8 @@
 static ngx_http_tenant_identity_t *ngx_http_tenant_identity_verify(
     ngx_http_request_t *r, ngx_str_t *token, tenant_identity_t *names,
     ngx_http_tenant_caller_t *caller);
+static void ngx_http_tenant_identity_revoked(void *data);
+static bool ngx_http_tenant_identity_any(const void *value, void *data);
 static ngx_uint_t ngx_http_tenant_identity_valid(
     ngx_http_tenant_identity_t *identity);
 static ngx_http_tenant_issuer_t *ngx_http_tenant_identity_issuer(
@@ -772,6 +774,23 @@ ngx_http_tenant_identity_stop_issuer(void *data,
 }
 
 
+static void
+ngx_http_tenant_identity_revoked(void *data)
+{
+    ngx_http_tenant_main_conf_t  *tmcf = data;
+
+    (void) tenant_cache_drop_if(tmcf->token_cache,
+                                ngx_http_tenant_identity_any, NULL);
+}
+
+
+static bool
+ngx_http_tenant_identity_any(const void *value, void *data)
+{
+    return 1;
+}
+
+
 ngx_int_t
 ngx_http_tenant_identity_init_process(ngx_cycle_t *cycle,
     ngx_http_tenant_main_conf_t *tmcf)
@@ -805,7 +824,10 @@ ngx_http_tenant_identity_init_process(ngx_cycle_t *cycle,
 
     hooks.start_issuer = ngx_http_tenant_identity_start_issuer;
     hooks.stop_issuer = ngx_http_tenant_identity_stop_issuer;
+    hooks.changed_issuer = ngx_http_tenant_changed_issuer;
     hooks.changed_tenant = ngx_http_tenant_running_changed;
+    hooks.removed = ngx_http_tenant_removed;
+    hooks.revoked = ngx_http_tenant_identity_revoked;
     hooks.data = tmcf;
 
     totals = tmcf->zone->data;

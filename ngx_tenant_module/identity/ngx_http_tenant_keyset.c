@@ -768,6 +768,16 @@ ngx_http_tenant_keyset_stop(ngx_http_tenant_keyset_t *keyset)
 }
 
 
+void
+ngx_http_tenant_keyset_retire(ngx_http_tenant_keyset_t *keyset)
+{
+    if (keyset->shared) {
+        ngx_http_tenant_keyset_stop(keyset);
+        ngx_http_tenant_pending_resume(&keyset->pending);
+    }
+}
+
+
 static time_t
 ngx_http_tenant_keyset_jitter(time_t seconds)
 {

@@ -118,5 +118,16 @@ ngx_http_tenant_shared_keys_t *ngx_http_tenant_keyset_shared(
 ngx_int_t ngx_http_tenant_keyset_start(ngx_http_tenant_keyset_t *keyset);
 void ngx_http_tenant_keyset_stop(ngx_http_tenant_keyset_t *keyset);
 
+/*
+ * The issuer changed while somebody holds it: no more fetches, no pointer into
+ * shared memory, and who waits asks again, for the issuer that is known now.
+ */
+void ngx_http_tenant_keyset_retire(ngx_http_tenant_keyset_t *keyset);
+
+/* With the zone's mutex held: the issuer is gone. */
+struct ngx_http_tenant_totals_s;
+void ngx_http_tenant_keyset_forget(ngx_slab_pool_t *shpool,
+    struct ngx_http_tenant_totals_s *totals, ngx_str_t *iss);
+
 
 #endif /* NGX_HTTP_TENANT_KEYSET_H */

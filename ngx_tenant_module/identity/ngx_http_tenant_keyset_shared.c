@@ -2,6 +2,7 @@
 
 #include "ngx_http_tenant_keyset.h"
 #include "../metering/ngx_http_tenant_counters.h"
+#include "../ngx_http_tenant_zone.h"
 
 
 static void ngx_http_tenant_keyset_moved(ngx_http_tenant_keyset_t *keyset,
@@ -51,6 +52,30 @@ ngx_http_tenant_keyset_shared(ngx_http_tenant_keyset_t *keyset)
     ngx_shmtx_unlock(&shpool->mutex);
 
     return sh;
+}
+
+
+void
+ngx_http_tenant_keyset_forget(ngx_slab_pool_t *shpool,
+    ngx_http_tenant_totals_t *totals, ngx_str_t *iss)
+{
+    ngx_http_tenant_shared_keys_t  *sh;
+
+    sh = (ngx_http_tenant_shared_keys_t *)
+             ngx_str_rbtree_lookup(&totals->issuers, iss,
+                                   ngx_crc32_long(iss->data, iss->len));
+    if (sh == NULL) {
+        return;
+    }
+
+    ngx_rbtree_delete(&totals->issuers, &sh->sn.node);
+    ngx_queue_remove(&sh->queue);
+
+    /* who is still fetching finds it to be of nobody's */
+
+    sh->source = 0;
+
+    ngx_http_tenant_zone_bury(shpool, &totals->graves, sh, sh->text);
 }
 
 

@@ -1,4 +1,5 @@
 #include "ngx_http_tenant_counters.h"
+#include "../ngx_http_tenant_zone.h"
 #include "../identity/ngx_http_tenant_identity.h"
 #include "../routing/ngx_http_tenant_silo.h"
 
@@ -49,6 +50,7 @@ ngx_http_tenant_counters_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     ngx_rbtree_init(&totals->issuers, &totals->issuers_sentinel,
                     ngx_str_rbtree_insert_value);
     ngx_queue_init(&totals->issuer_queue);
+    ngx_queue_init(&totals->graves);
 
     ngx_rbtree_init(&totals->introspectors, &totals->introspectors_sentinel,
                     ngx_str_rbtree_insert_value);
@@ -137,6 +139,27 @@ ngx_http_tenant_count(ngx_http_request_t *r,
     (void) ngx_atomic_fetch_add(&slot->duration, ms);
     (void) ngx_atomic_fetch_add(&slot->received, r->request_length);
     (void) ngx_atomic_fetch_add(&slot->sent, r->connection->sent);
+}
+
+
+void
+ngx_http_tenant_counters_forget(ngx_slab_pool_t *shpool,
+    ngx_http_tenant_totals_t *totals, ngx_str_t *id)
+{
+    ngx_http_tenant_counters_t  *slot;
+
+    slot = (ngx_http_tenant_counters_t *)
+               ngx_str_rbtree_lookup(&totals->rbtree, id,
+                                     ngx_crc32_long(id->data, id->len));
+    if (slot == NULL) {
+        return;
+    }
+
+    ngx_rbtree_delete(&totals->rbtree, &slot->sn.node);
+    ngx_queue_remove(&slot->queue);
+    totals->slots--;
+
+    ngx_http_tenant_zone_bury(shpool, &totals->graves, slot, NULL);
 }
 
 

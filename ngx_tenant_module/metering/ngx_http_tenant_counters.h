@@ -30,7 +30,7 @@ typedef struct {
 
 
 /* What is counted for all tenants together. */
-typedef struct {
+typedef struct ngx_http_tenant_totals_s {
     ngx_rbtree_t       rbtree;
     ngx_rbtree_node_t  sentinel;
     ngx_queue_t        queue;               /* slots, oldest first */
@@ -40,6 +40,11 @@ typedef struct {
     ngx_rbtree_t       issuers;             /* fetched key sets: identity/ */
     ngx_rbtree_node_t  issuers_sentinel;
     ngx_queue_t        issuer_queue;
+
+    ngx_queue_t        graves;              /* what is freed later */
+    int64_t            removed;             /* newest change whose removal was
+                                               done: the first worker that
+                                               sees it does it for all */
     ngx_atomic_t       keys_generation;     /* moves when any of them does */
     ngx_atomic_t       registry_generation; /* after each commit */
     ngx_atomic_t       keys_fetched;
@@ -70,6 +75,10 @@ ngx_int_t ngx_http_tenant_counters_init_zone(ngx_shm_zone_t *shm_zone,
 
 /* NULL when nothing is counted: no zone. */
 ngx_http_tenant_totals_t *ngx_http_tenant_totals(ngx_http_request_t *r);
+
+/* With the zone's mutex held: the tenant's counts are gone. */
+void ngx_http_tenant_counters_forget(ngx_slab_pool_t *shpool,
+    ngx_http_tenant_totals_t *totals, ngx_str_t *id);
 
 /* In the log phase of a request that met the module. */
 void ngx_http_tenant_count(ngx_http_request_t *r,

@@ -39,14 +39,17 @@ struct ngx_http_tenant_registry_s {
     int64_t                            data_version;
     ngx_uint_t                         ticks;
     ngx_queue_t                        queue;   /* objects, newest first */
-    ngx_queue_t                        retired; /* changed tenants that have
-                                                   requests */
+    ngx_queue_t                        retired; /* changed issuers, and
+                                                   tenants with requests */
     size_t                             size;    /* of them, bytes */
     size_t                             max;
+    ngx_http_tenant_revoked_t          revoked;
     ngx_http_tenant_registry_hooks_t   hooks;
     ngx_event_t                        timer;
     ngx_connection_t                   dummy;   /* for the timer's log */
     unsigned                           broken:1;
+    unsigned                           revocations:1;   /* there are new
+                                                           ones */
 };
 
 
@@ -89,6 +92,9 @@ static ngx_int_t ngx_http_tenant_registry_follow(
     ngx_http_tenant_registry_t *registry);
 static void ngx_http_tenant_registry_changed(
     ngx_http_tenant_registry_t *registry, ngx_uint_t kind, ngx_str_t *id);
+static void ngx_http_tenant_registry_removed(
+    ngx_http_tenant_registry_t *registry, ngx_uint_t kind, ngx_str_t *id,
+    ngx_str_t *op, int64_t seq);
 static void ngx_http_tenant_registry_drop_all(
     ngx_http_tenant_registry_t *registry, ngx_uint_t kind,
     ngx_http_tenant_tier_t *tier);
@@ -606,7 +612,8 @@ ngx_http_tenant_registry_retire(ngx_http_tenant_registry_t *registry,
     ngx_http_tenant_object_t  *object;
 
     object = ngx_http_tenant_object(sn);
-    busy = ngx_http_tenant_registry_busy(object);
+    busy = object->kind == NGX_HTTP_TENANT_KIND_ISSUER
+           || ngx_http_tenant_registry_busy(object);
 
     object->refs += busy;
 
@@ -626,14 +633,27 @@ ngx_http_tenant_registry_tell(ngx_http_tenant_registry_t *registry)
     ngx_queue_t               *q;
     ngx_http_tenant_object_t  *object;
 
+    if (registry->revocations) {
+        registry->revocations = 0;
+        registry->hooks.revoked(registry->hooks.data);
+    }
+
     while (!ngx_queue_empty(&registry->retired)) {
         q = ngx_queue_head(&registry->retired);
         object = ngx_queue_data(q, ngx_http_tenant_object_t, queue);
 
         ngx_queue_remove(q);
 
-        registry->hooks.changed_tenant(registry->hooks.data,
-            (ngx_http_tenant_tenant_t *) ngx_http_tenant_object_name(object));
+        if (object->kind == NGX_HTTP_TENANT_KIND_ISSUER) {
+            registry->hooks.changed_issuer(registry->hooks.data,
+                (ngx_http_tenant_issuer_t *)
+                    ngx_http_tenant_object_name(object));
+
+        } else {
+            registry->hooks.changed_tenant(registry->hooks.data,
+                (ngx_http_tenant_tenant_t *)
+                    ngx_http_tenant_object_name(object));
+        }
 
         ngx_http_tenant_object_unref(object);
     }
@@ -713,6 +733,13 @@ ngx_http_tenant_registry_start(ngx_http_tenant_registry_t *registry,
 
     (void) sqlite3_reset(stmt);
 
+    if (ngx_http_tenant_revoked_load(&registry->revoked, registry->store,
+                                     ngx_time())
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     registry->dummy.fd = (ngx_socket_t) -1;
 
     registry->timer.handler = ngx_http_tenant_registry_timer;
@@ -745,6 +772,7 @@ ngx_http_tenant_registry_stop(ngx_http_tenant_registry_t *registry)
                                ngx_http_tenant_object_t, queue)));
     }
 
+    ngx_http_tenant_revoked_free(&registry->revoked);
     ngx_http_tenant_store_close(registry->store);
     registry->store = NULL;
 }
@@ -786,7 +814,7 @@ ngx_http_tenant_registry_follow(ngx_http_tenant_registry_t *registry)
 {
     int64_t                   oldest, newest, seq;
     ngx_int_t                 rc;
-    ngx_str_t                 id;
+    ngx_str_t                 id, op;
     ngx_uint_t                kind;
     sqlite3_stmt             *stmt;
     ngx_http_tenant_store_t  *store;
@@ -812,8 +840,10 @@ ngx_http_tenant_registry_follow(ngx_http_tenant_registry_t *registry)
         }
 
         registry->seq = newest;
+        registry->revocations = 1;
 
-        return NGX_OK;
+        return ngx_http_tenant_revoked_load(&registry->revoked, store,
+                                            ngx_time());
     }
 
     stmt = store->stmts[NGX_HTTP_TENANT_STMT_CHANGES];
@@ -826,8 +856,22 @@ ngx_http_tenant_registry_follow(ngx_http_tenant_registry_t *registry)
         kind = sqlite3_column_int64(stmt, 1);
         ngx_http_tenant_store_text(stmt, 2, &id);
 
-        if (kind && kind < NGX_HTTP_TENANT_KINDS) {
+        if (kind == NGX_HTTP_TENANT_KIND_REVOCATION) {
+            registry->revocations = 1;
+
+            if (ngx_http_tenant_revoked_changed(&registry->revoked, store,
+                                                &id, ngx_time())
+                != NGX_OK)
+            {
+                (void) sqlite3_reset(stmt);
+                return NGX_ERROR;
+            }
+
+        } else if (kind && kind < NGX_HTTP_TENANT_KINDS) {
+            ngx_http_tenant_store_text(stmt, 3, &op);
+
             ngx_http_tenant_registry_changed(registry, kind, &id);
+            ngx_http_tenant_registry_removed(registry, kind, &id, &op, seq);
         }
     }
 
@@ -863,6 +907,25 @@ ngx_http_tenant_registry_changed(ngx_http_tenant_registry_t *registry,
     }
 
     ngx_http_tenant_registry_retire(registry, sn);
+}
+
+
+static void
+ngx_http_tenant_registry_removed(ngx_http_tenant_registry_t *registry,
+    ngx_uint_t kind, ngx_str_t *id, ngx_str_t *op, int64_t seq)
+{
+    ngx_uint_t  counts;
+
+    counts = op->len == sizeof("purge") - 1
+             && ngx_memcmp(op->data, "purge", op->len) == 0;
+
+    if (counts
+        || (op->len == sizeof("delete") - 1
+            && ngx_memcmp(op->data, "delete", op->len) == 0))
+    {
+        registry->hooks.removed(registry->hooks.data, kind, id, counts,
+                                seq);
+    }
 }
 
 
@@ -931,6 +994,13 @@ ngx_http_tenant_registry_timer(ngx_event_t *ev)
     if (!ngx_exiting) {
         ngx_add_timer(ev, NGX_HTTP_TENANT_REGISTRY_TICK);
     }
+}
+
+
+const ngx_http_tenant_revoked_t *
+ngx_http_tenant_registry_revoked(ngx_http_tenant_registry_t *registry)
+{
+    return &registry->revoked;
 }
 
 

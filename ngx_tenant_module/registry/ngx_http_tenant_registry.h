@@ -19,6 +19,7 @@
 
 #include "../identity/tenant_rules.h"
 #include "ngx_http_tenant_json.h"
+#include "ngx_http_tenant_revoked.h"
 #include "ngx_http_tenant_store.h"
 
 
@@ -176,9 +177,20 @@ typedef struct {
     ngx_int_t  (*start_issuer)(void *data, ngx_http_tenant_issuer_t *issuer);
     void       (*stop_issuer)(void *data, ngx_http_tenant_issuer_t *issuer);
 
+    /* changed, or gone: nothing more of it is to be begun */
+    void       (*changed_issuer)(void *data,
+                                 ngx_http_tenant_issuer_t *issuer);
+
     /* a tenant changed while requests of its run; not yet looked up anew */
     void       (*changed_tenant)(void *data,
                                  ngx_http_tenant_tenant_t *tenant);
+
+    /* gone: what is kept elsewhere under its name; "counts" of it too */
+    void       (*removed)(void *data, ngx_uint_t kind, ngx_str_t *id,
+                          ngx_uint_t counts, int64_t seq);
+
+    /* something was revoked */
+    void       (*revoked)(void *data);
     void        *data;
 } ngx_http_tenant_registry_hooks_t;
 
@@ -239,6 +251,10 @@ void ngx_http_tenant_object_unref(ngx_http_tenant_object_t *object);
 ngx_int_t ngx_http_tenant_registry_issuers(
     ngx_http_tenant_registry_t *registry, ngx_http_tenant_tenant_t *tenant,
     ngx_uint_t max, ngx_array_t *list);
+
+/* The revocations that are in force. */
+const ngx_http_tenant_revoked_t *ngx_http_tenant_registry_revoked(
+    ngx_http_tenant_registry_t *registry);
 
 /* Whether tokens of the issuer may make a caller one of the tenant's. */
 ngx_uint_t ngx_http_tenant_registry_issues(ngx_http_tenant_tenant_t *tenant,

@@ -27,7 +27,7 @@ static const char *const  ngx_http_tenant_store_sql[] = {
 
     "SELECT body, version FROM objects WHERE kind = ? AND id = ?",
 
-    "SELECT seq, kind, id FROM changes WHERE seq > ? ORDER BY seq",
+    "SELECT seq, kind, id, op FROM changes WHERE seq > ? ORDER BY seq",
 
     "SELECT ifnull(min(seq), 0), ifnull(max(seq), 0) FROM changes",
 
@@ -37,6 +37,9 @@ static const char *const  ngx_http_tenant_store_sql[] = {
     "SELECT id FROM objects WHERE kind = ? AND id > ? ORDER BY id LIMIT ?",
 
     "PRAGMA data_version",
+
+    "SELECT id, ifnull(json_extract(body, '$.issued_before'), 0), expires"
+    " FROM objects WHERE kind = 6 AND expires > ?1 AND id = ifnull(?2, id)",
 
     "INSERT INTO changes (kind, id, op, time) VALUES (?, ?, ?, ?)",
 
@@ -284,11 +287,11 @@ ngx_http_tenant_store_put(ngx_http_tenant_store_t *store, ngx_uint_t kind,
 
 ngx_int_t
 ngx_http_tenant_store_delete(ngx_http_tenant_store_t *store, ngx_uint_t kind,
-    ngx_str_t *id, time_t now, int64_t *version)
+    ngx_str_t *id, const char *op, time_t now, int64_t *version)
 {
     sqlite3_stmt  *stmt;
 
-    if (ngx_http_tenant_store_change(store, kind, id, "delete", now, version)
+    if (ngx_http_tenant_store_change(store, kind, id, op, now, version)
         != NGX_OK)
     {
         return NGX_ERROR;

@@ -57,11 +57,13 @@ extern const ngx_str_t  ngx_http_tenant_collections[];
 /* The statements that look-ups use; made with the connection. */
 typedef enum {
     NGX_HTTP_TENANT_STMT_OBJECT = 0, /* kind, id -> body, version */
-    NGX_HTTP_TENANT_STMT_CHANGES,    /* seq -> seq, kind, id; ascending */
+    NGX_HTTP_TENANT_STMT_CHANGES,    /* seq -> seq, kind, id, op; ascending */
     NGX_HTTP_TENANT_STMT_CHANGED,    /* -> oldest, newest seq; 0: none */
     NGX_HTTP_TENANT_STMT_REFERRERS,  /* kind, rkind, rid -> id; ascending */
     NGX_HTTP_TENANT_STMT_IDS,        /* kind, after, limit -> id; ascending */
     NGX_HTTP_TENANT_STMT_VERSION,    /* -> changes by other connections */
+    NGX_HTTP_TENANT_STMT_REVOCATIONS, /* time, id or NULL -> id, before,
+                                         expires */
     NGX_HTTP_TENANT_STMT_CHANGE,     /* kind, id, op, time */
     NGX_HTTP_TENANT_STMT_PUT,        /* kind, id, seq, time, status, expires,
                                         body */
@@ -119,13 +121,15 @@ ngx_int_t ngx_http_tenant_store_step(ngx_http_tenant_store_t *store,
 /*
  * Within a transaction of the caller: writes the object with a row in
  * "changes" and its references, or deletes it.  The body must have been
- * validated; "version" is set to the number of the change.
+ * validated; "version" is set to the number of the change.  op: "delete", or
+ * "purge" if what was counted of it is to go too.
  */
 ngx_int_t ngx_http_tenant_store_put(ngx_http_tenant_store_t *store,
     ngx_uint_t kind, ngx_str_t *id, json_t *body, time_t now,
     int64_t *version);
 ngx_int_t ngx_http_tenant_store_delete(ngx_http_tenant_store_t *store,
-    ngx_uint_t kind, ngx_str_t *id, time_t now, int64_t *version);
+    ngx_uint_t kind, ngx_str_t *id, const char *op, time_t now,
+    int64_t *version);
 
 /* Text of a column: valid until the next step or reset. */
 void ngx_http_tenant_store_text(sqlite3_stmt *stmt, int column,
