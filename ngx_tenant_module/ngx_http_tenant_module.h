@@ -30,6 +30,7 @@
 
 typedef struct ngx_http_tenant_identity_s      ngx_http_tenant_identity_t;
 typedef struct ngx_http_tenant_policies_s      ngx_http_tenant_policies_t;
+typedef struct ngx_http_tenant_users_s         ngx_http_tenant_users_t;
 typedef struct ngx_http_tenant_decision_log_s  ngx_http_tenant_decision_log_t;
 typedef struct ngx_http_tenant_keyset_s        ngx_http_tenant_keyset_t;
 typedef struct ngx_http_tenant_pending_s       ngx_http_tenant_pending_t;
@@ -76,6 +77,11 @@ typedef struct {
                                                    ngx_http_tenant_policies_t
                                                    pointers */
     struct ngx_http_tenant_authz_s  *authz;     /* of authz/, this worker */
+    ngx_http_tenant_users_t         *users;     /* the same */
+
+    ngx_array_t                      claims;    /* ngx_str_t pointers: names
+                                                   of $tenant_claim_* in the
+                                                   configuration */
 } ngx_http_tenant_main_conf_t;
 
 

@@ -195,10 +195,11 @@ for my $kind (qw(tier agent tenant issuer)) {
     same([rows('docs/policy.md', 'Context')],
          [table('ngx_http_tenant_context_keys')], 'keys of the context');
 
-    my @attributes = $Source =~ /ngx_http_tenant_entity_(?:string|texts)\(
-                                 &build,\s*"(\w+)"/xg;
+    my @attributes = (table('ngx_http_tenant_user_attrs'),
+                      $Source =~ /ngx_http_tenant_entity_string\(
+                                  &build,\s*"(\w+)"/xg);
 
-    cmp_ok(scalar @attributes, '>', 5, 'attributes are found in the source');
+    cmp_ok(scalar @attributes, '>', 10, 'attributes are found in the source');
     like($text, qr/`$_`/, "the attribute $_ is documented") for @attributes;
     like($text, qr/Action::"$_"/, "the action $_ is documented")
         for $Source =~ /ngx_str_set\(&ctx->action, "(\w+)"\)/g;

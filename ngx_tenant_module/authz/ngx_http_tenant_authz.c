@@ -74,7 +74,7 @@ ngx_http_tenant_authz_init_process(ngx_cycle_t *cycle,
 
     tmcf->authz = authz;
 
-    return NGX_OK;
+    return ngx_http_tenant_principal_init_process(cycle, tmcf);
 }
 
 
@@ -122,8 +122,8 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
     policy_result_t               result;
     policy_request_t              request;
     const policy_set_t           *set;
-    const policy_store_t         *stores[2];
-    ngx_http_tenant_entity_t     *principal, *agent;
+    const policy_store_t         *stores[3];
+    ngx_http_tenant_entity_t     *tenant, *agent;
     ngx_http_tenant_policies_t   *policies;
     ngx_http_tenant_identity_t   *identity;
     ngx_http_tenant_loc_conf_t   *tlcf;
@@ -141,13 +141,11 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
     policy_arena_reset(arena);
 
     if (identity) {
-        principal = ngx_http_tenant_entity_principal(r, identity);
-        if (principal == NULL) {
-            goto fault;
-        }
+        tenant = identity->tenant->authz;
 
-        stores[request.nstores++] = principal->store;
-        request.principal = principal->uid;
+        stores[request.nstores++] = identity->entity;
+        stores[request.nstores++] = tenant->store;
+        request.principal = policy_store_uid(identity->entity, 0);
 
     } else {
         request.principal = &tmcf->authz->anonymous;

@@ -8,6 +8,7 @@
 
 
 #include "../ngx_http_tenant_module.h"
+#include "../identity/tenant_value.h"
 
 
 /*
@@ -26,6 +27,28 @@ ngx_http_tenant_policies_t *ngx_http_tenant_policies_compile(ngx_conf_t *cf,
  */
 ngx_int_t ngx_http_tenant_attribute_check(json_t *value, char *message,
     size_t size);
+
+/*
+ * The principal's Cedar entity, made with an identity.  In: who it is, and
+ * how many bytes, a multiple of 16, the caller wants in front of it.  Out:
+ * one block for both, to be freed with ngx_free(), and the entity in it,
+ * NULL when there are no policies.  The tenant must outlive the block.
+ */
+typedef struct {
+    ngx_http_tenant_issuer_t        *issuer;
+    ngx_http_tenant_tenant_t        *tenant;
+    const struct tenant_identity_s  *names;
+    const tenant_value_t            *claims;
+    size_t                           prefix;
+
+    void                            *block;
+    size_t                           size;      /* of the block */
+    void                            *entity;
+} ngx_http_tenant_user_t;
+
+/* NGX_ERROR: no memory. */
+ngx_int_t ngx_http_tenant_principal(ngx_http_request_t *r,
+    ngx_http_tenant_user_t *user);
 
 /* Memory for the worker's decisions. */
 ngx_int_t ngx_http_tenant_authz_init_process(ngx_cycle_t *cycle,

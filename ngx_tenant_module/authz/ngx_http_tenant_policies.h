@@ -36,14 +36,37 @@ typedef struct {
 } ngx_http_tenant_entity_t;
 
 
+/* Entities under construction; what is set is set of the entry. */
+typedef struct {
+    policy_store_t   *store;
+    policy_entry_t   *entry;
+    policy_arena_t   *arena;
+    ngx_pool_t       *pool;       /* of the request, or NULL */
+} ngx_http_tenant_entity_build_t;
+
+/* An absent text is an absent attribute. */
+ngx_int_t ngx_http_tenant_entity_string(
+    ngx_http_tenant_entity_build_t *build, const char *name,
+    const char *data, size_t len);
+ngx_int_t ngx_http_tenant_entity_parent(
+    ngx_http_tenant_entity_build_t *build, const char *type, const char *id,
+    size_t len);
+
+
 /*
- * Made at the first decision that needs them and kept with the object they
- * describe.  NULL: no memory, or data that is no Cedar value; logged.
+ * Made when first needed and kept with the object that they describe.  The
+ * store of a tenant holds its tier, too: principals stand on it.  NULL: no
+ * memory, or data that is no Cedar value.
  */
-ngx_http_tenant_entity_t *ngx_http_tenant_entity_principal(
-    ngx_http_request_t *r, ngx_http_tenant_identity_t *identity);
+ngx_http_tenant_entity_t *ngx_http_tenant_entity_tenant(
+    ngx_http_tenant_tenant_t *tenant);
 ngx_http_tenant_entity_t *ngx_http_tenant_entity_agent(
     ngx_http_request_t *r, ngx_http_tenant_agent_t *agent);
+
+
+/* What making principals needs to know of the policies. */
+ngx_int_t ngx_http_tenant_principal_init_process(ngx_cycle_t *cycle,
+    ngx_http_tenant_main_conf_t *tmcf);
 
 
 /* What a worker keeps for its decisions. */

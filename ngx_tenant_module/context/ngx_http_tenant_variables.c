@@ -1,5 +1,6 @@
 #include "ngx_http_tenant_context.h"
 #include "../authz/ngx_http_tenant_authz.h"
+#include "../identity/ngx_http_tenant_claim.h"
 #include "../identity/ngx_http_tenant_identity.h"
 #include "../identity/ngx_http_tenant_keyset.h"
 #include "../routing/ngx_http_tenant_route.h"
@@ -33,11 +34,6 @@ static ngx_int_t ngx_http_tenant_refusal_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_tenant_claim_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static const json_t *ngx_http_tenant_claim_named(
-    ngx_http_tenant_identity_t *identity, ngx_str_t *name);
-static ngx_int_t ngx_http_tenant_claim_text(ngx_pool_t *pool,
-    const json_t *claim, ngx_str_t *text);
-static u_char *ngx_http_tenant_claim_item(u_char *p, tenant_str_t *item);
 static void ngx_http_tenant_variable_text(ngx_http_variable_value_t *v,
     ngx_str_t *text);
 
@@ -172,8 +168,7 @@ ngx_http_tenant_identity_variable(ngx_http_request_t *r,
         break;
 
     case NGX_HTTP_TENANT_VAR_SUBJECT:
-        text.data = (u_char *) identity->names.subject.data;
-        text.len = identity->names.subject.len;
+        text = identity->subject;
         break;
 
     case NGX_HTTP_TENANT_VAR_ISSUER:
@@ -181,8 +176,7 @@ ngx_http_tenant_identity_variable(ngx_http_request_t *r,
         break;
 
     case NGX_HTTP_TENANT_VAR_CLIENT_ID:
-        text.data = (u_char *) identity->names.client_id.data;
-        text.len = identity->names.client_id.len;
+        text = identity->client_id;
         break;
 
     default: /* NGX_HTTP_TENANT_VAR_ACTOR_ID */
@@ -337,8 +331,7 @@ ngx_http_tenant_claim_variable(ngx_http_request_t *r,
 {
     ngx_str_t                 *var = (ngx_str_t *) data;
 
-    ngx_str_t                  name, text;
-    const json_t              *claim;
+    ngx_str_t                  text;
     ngx_http_tenant_caller_t  *caller;
 
     caller = ngx_http_tenant_caller(r);
@@ -348,187 +341,13 @@ ngx_http_tenant_claim_variable(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    name.len = var->len - (sizeof("tenant_claim_") - 1);
-    name.data = var->data + sizeof("tenant_claim_") - 1;
-
-    claim = ngx_http_tenant_claim_named(caller->identity, &name);
-
-    if (claim == NULL || json_is_null(claim)) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    if (ngx_http_tenant_claim_text(r->pool, claim, &text) != NGX_OK) {
+    if (ngx_http_tenant_claim(r, caller, var, &text) != NGX_OK) {
         return NGX_ERROR;
     }
 
     ngx_http_tenant_variable_text(v, &text);
 
     return NGX_OK;
-}
-
-
-/*
- * Names of variables have neither ":" nor "-" nor "/": a claim is found by
- * its exact name, or by what the issuer's claim map calls it, or else by its
- * name with all of those as "_".
- */
-
-static const json_t *
-ngx_http_tenant_claim_named(ngx_http_tenant_identity_t *identity,
-    ngx_str_t *name)
-{
-    u_char               c;
-    size_t               i;
-    void                *iter;
-    json_t              *claims;
-    const char          *key;
-    tenant_str_t         exact;
-    const json_t        *value;
-    tenant_attribute_t  *attribute;
-
-    claims = identity->claims;
-
-    exact.data = (char *) name->data;
-    exact.len = name->len;
-
-    value = tenant_claim_find(claims, exact);
-
-    if (value) {
-        return value;
-    }
-
-    attribute = identity->issuer->rules.attributes;
-
-    for (i = 0; i < identity->issuer->rules.nattributes; i++) {
-        if (attribute[i].name.len == name->len
-            && ngx_strncasecmp((u_char *) attribute[i].name.data, name->data,
-                               name->len)
-               == 0)
-        {
-            return tenant_claim_find(claims, attribute[i].path);
-        }
-    }
-
-    for (iter = json_object_iter(claims);
-         iter;
-         iter = json_object_iter_next(claims, iter))
-    {
-        key = json_object_iter_key(iter);
-
-        if (ngx_strlen(key) != name->len) {
-            continue;
-        }
-
-        for (i = 0; i < name->len; i++) {
-            c = key[i];
-
-            if (ngx_tolower(c) == ngx_tolower(name->data[i])) {
-                continue;
-            }
-
-            if (name->data[i] != '_'
-                || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-                || (c >= '0' && c <= '9'))
-            {
-                break;
-            }
-        }
-
-        if (i == name->len) {
-            return json_object_iter_value(iter);
-        }
-    }
-
-    return NULL;
-}
-
-
-/* A string as it is, an array of strings joined by ",", the rest as JSON. */
-
-static ngx_int_t
-ngx_http_tenant_claim_text(ngx_pool_t *pool, const json_t *claim,
-    ngx_str_t *text)
-{
-    char                  *json;
-    u_char                *p;
-    size_t                 len;
-    tenant_str_t           item;
-    tenant_claim_texts_t   texts;
-
-    if (json_is_string(claim)) {
-        text->data = (u_char *) json_string_value(claim);
-        text->len = json_string_length(claim);
-        return NGX_OK;
-    }
-
-    if (tenant_claim_texts(&texts, claim, 0)) {
-        len = 0;
-
-        while (tenant_claim_texts_next(&texts, &item)) {
-            len += item.len * 3 + 1;
-        }
-
-        p = ngx_pnalloc(pool, len + 1);
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
-
-        text->data = p;
-        (void) tenant_claim_texts(&texts, claim, 0);
-
-        while (tenant_claim_texts_next(&texts, &item)) {
-            p = ngx_http_tenant_claim_item(p, &item);
-            *p++ = ',';
-        }
-
-        text->len = p > text->data ? p - text->data - 1 : 0;
-
-        return NGX_OK;
-    }
-
-    json = json_dumps(claim, JSON_COMPACT|JSON_ENCODE_ANY);
-    if (json == NULL) {
-        return NGX_ERROR;
-    }
-
-    text->len = ngx_strlen(json);
-    text->data = ngx_pnalloc(pool, text->len);
-
-    if (text->data) {
-        ngx_memcpy(text->data, json, text->len);
-    }
-
-    free(json);
-
-    return text->data ? NGX_OK : NGX_ERROR;
-}
-
-
-/* One group named "a,admin" must not read as two. */
-
-static u_char *
-ngx_http_tenant_claim_item(u_char *p, tenant_str_t *item)
-{
-    size_t  i;
-
-    for (i = 0; i < item->len; i++) {
-        switch (item->data[i]) {
-
-        case ',':
-            p = ngx_cpymem(p, "%2C", 3);
-            break;
-
-        case '%':
-            p = ngx_cpymem(p, "%25", 3);
-            break;
-
-        default:
-            *p++ = item->data[i];
-        }
-    }
-
-    return p;
 }
 
 

@@ -1,21 +1,22 @@
 #include "ngx_http_tenant_identity.h"
 #include "ngx_http_tenant_bearer.h"
+#include "ngx_http_tenant_claim.h"
 #include "ngx_http_tenant_introspect.h"
 #include "ngx_http_tenant_keyset.h"
 #include "tenant_actor.h"
 #include "tenant_cache.h"
+#include "tenant_hash.h"
 #include "tenant_jws.h"
+#include "../authz/ngx_http_tenant_authz.h"
 #include "../context/ngx_http_tenant_context.h"
 #include "../metering/ngx_http_tenant_counters.h"
 
 
-#define NGX_HTTP_TENANT_CACHE_ENTRIES  65536
+#define NGX_HTTP_TENANT_CACHE_ENTRIES  16777216
 #define NGX_HTTP_TENANT_KEYS_ERROR     2048
 
-/* bytes of an identity with its claims and entities, measured with tokens of
- * a dozen claims: growth of a worker for each, less the token's entry */
-#define NGX_HTTP_TENANT_IDENTITY_SIZE  6656
-
+/* with the namespace of the issuer's subjects */
+#define NGX_HTTP_TENANT_ACTOR_LEN      (TENANT_ACTOR_MAX + 256)
 
 static ngx_http_tenant_identity_t *ngx_http_tenant_identity_verify(
     ngx_http_request_t *r, ngx_str_t *token, tenant_identity_t *names,
@@ -25,19 +26,23 @@ static bool ngx_http_tenant_identity_any(const void *value, void *data);
 static ngx_uint_t ngx_http_tenant_identity_valid(
     ngx_http_tenant_identity_t *identity);
 static ngx_http_tenant_issuer_t *ngx_http_tenant_identity_issuer(
-    ngx_http_tenant_main_conf_t *tmcf, json_t *claims,
+    ngx_http_tenant_main_conf_t *tmcf, const tenant_value_t *claims,
     ngx_http_tenant_refusal_t *refusal);
 static ngx_int_t ngx_http_tenant_identity_signature(tenant_jws_t *jws,
     ngx_http_tenant_issuer_t *issuer, ngx_http_tenant_caller_t *caller);
 static ngx_http_tenant_tenant_t *ngx_http_tenant_identity_tenant(
-    ngx_http_request_t *r, ngx_http_tenant_issuer_t *issuer, json_t *claims,
-    tenant_identity_t *names, ngx_http_tenant_refusal_t *refusal);
+    ngx_http_request_t *r, ngx_http_tenant_issuer_t *issuer,
+    const tenant_value_t *claims, tenant_identity_t *names,
+    ngx_http_tenant_refusal_t *refusal);
 static ngx_http_tenant_identity_t *ngx_http_tenant_identity_create(
     ngx_http_request_t *r, ngx_http_tenant_issuer_t *issuer,
-    ngx_http_tenant_tenant_t *tenant, json_t *claims,
+    ngx_http_tenant_tenant_t *tenant, const tenant_value_t *claims,
     tenant_identity_t *names);
-static ngx_int_t ngx_http_tenant_identity_actor(
-    ngx_http_tenant_identity_t *identity, u_char *p);
+static size_t ngx_http_tenant_identity_scopes(const tenant_value_t *scopes,
+    u_char *p);
+static size_t ngx_http_tenant_identity_actor(u_char *p,
+    ngx_http_tenant_issuer_t *issuer, ngx_http_tenant_tenant_t *tenant,
+    tenant_str_t subject);
 static void ngx_http_tenant_identity_claims(
     ngx_http_tenant_refusal_t *refusal, tenant_claims_result_t checked);
 static void ngx_http_tenant_identity_drop(void *value, void *data);
@@ -149,7 +154,7 @@ ngx_http_tenant_identity_keep(ngx_http_request_t *r, ngx_str_t *key,
     /* a reference each for the caller and for the cache */
 
     if (tenant_cache_insert(tmcf->token_cache, (char *) key->data, key->len,
-                            identity, NGX_HTTP_TENANT_IDENTITY_SIZE,
+                            identity, tenant_cache_block_size(identity->size),
                             expires, ngx_time())
         == TENANT_CACHE_OK)
     {
@@ -164,10 +169,12 @@ static ngx_http_tenant_identity_t *
 ngx_http_tenant_identity_verify(ngx_http_request_t *r, ngx_str_t *token,
     tenant_identity_t *names, ngx_http_tenant_caller_t *caller)
 {
-    json_t                       *claims;
     uint8_t                      *scratch;
     tenant_jws_t                  jws;
+    tenant_tape_t                 tape;
+    tenant_value_t                values[TENANT_TAPE_ROOM];
     tenant_jws_result_t           rc;
+    const tenant_value_t         *claims;
     ngx_http_tenant_issuer_t     *issuer;
     ngx_http_tenant_refusal_t    *refusal;
     ngx_http_tenant_identity_t   *identity;
@@ -190,11 +197,16 @@ ngx_http_tenant_identity_verify(ngx_http_request_t *r, ngx_str_t *token,
         goto fault;
     }
 
-    rc = tenant_jws_parse(&jws, (char *) token->data, token->len, &conf,
-                          scratch, TENANT_JWS_SCRATCH(token->len));
+    tape.values = values;
+    tape.room = TENANT_TAPE_ROOM;
+    tape.take = ngx_http_tenant_identity_take;
+    tape.data = r->pool;
+
+    rc = tenant_jws_parse(&jws, &tape, (char *) token->data, token->len,
+                          &conf, scratch, TENANT_JWS_SCRATCH(token->len));
 
     if (rc == TENANT_JWS_OK) {
-        rc = tenant_jws_claims(&jws, &claims, NULL);
+        rc = tenant_jws_claims(&jws, &tape, &claims, NULL);
     }
 
     if (rc == TENANT_JWS_FAULT) {
@@ -224,10 +236,6 @@ ngx_http_tenant_identity_verify(ngx_http_request_t *r, ngx_str_t *token,
         ngx_http_tenant_object_unref(&issuer->object);
     }
 
-    if (identity == NULL) {
-        json_decref(claims);
-    }
-
     return identity;
 
 fault:
@@ -242,7 +250,7 @@ fault:
 
 ngx_http_tenant_identity_t *
 ngx_http_tenant_identity_claimed(ngx_http_request_t *r,
-    ngx_http_tenant_issuer_t *issuer, json_t *claims,
+    ngx_http_tenant_issuer_t *issuer, const tenant_value_t *claims,
     tenant_identity_t *names, ngx_http_tenant_refusal_t *refusal)
 {
     tenant_claims_result_t       checked;
@@ -297,23 +305,23 @@ ngx_http_tenant_identity_claimed(ngx_http_request_t *r,
 
 static ngx_http_tenant_issuer_t *
 ngx_http_tenant_identity_issuer(ngx_http_tenant_main_conf_t *tmcf,
-    json_t *claims, ngx_http_tenant_refusal_t *refusal)
+    const tenant_value_t *claims, ngx_http_tenant_refusal_t *refusal)
 {
-    json_t                    *value;
     ngx_str_t                  iss;
+    tenant_str_t               text;
     ngx_http_tenant_issuer_t  *issuer;
 
-    value = json_object_get(claims, "iss");
+    text = tenant_value_text(tenant_value_get(claims, tenant_str("iss")));
 
-    if (!json_is_string(value)) {
+    if (text.data == NULL) {
         ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_INVALID_TOKEN,
                                 NGX_HTTP_UNAUTHORIZED, "invalid_token",
                                 "the token names no issuer");
         return NULL;
     }
 
-    iss.data = (u_char *) json_string_value(value);
-    iss.len = json_string_length(value);
+    iss.data = (u_char *) text.data;
+    iss.len = text.len;
 
     switch (ngx_http_tenant_registry_issuer(tmcf->registry, &iss, &issuer)) {
 
@@ -404,13 +412,13 @@ ngx_http_tenant_identity_signature(tenant_jws_t *jws,
 
 static ngx_http_tenant_tenant_t *
 ngx_http_tenant_identity_tenant(ngx_http_request_t *r,
-    ngx_http_tenant_issuer_t *issuer, json_t *claims,
+    ngx_http_tenant_issuer_t *issuer, const tenant_value_t *claims,
     tenant_identity_t *names, ngx_http_tenant_refusal_t *refusal)
 {
     ngx_int_t                     rc;
     ngx_str_t                     id;
     tenant_str_t                  claimed, path;
-    const json_t                 *value;
+    const tenant_value_t         *value;
     ngx_http_tenant_tenant_t     *tenant;
     ngx_http_tenant_main_conf_t  *tmcf;
 
@@ -428,7 +436,7 @@ ngx_http_tenant_identity_tenant(ngx_http_request_t *r,
         value = tenant_claim_find(claims, path);
 
         if (value) {
-            claimed = tenant_claim_string(value);
+            claimed = tenant_value_text(value);
 
             if (claimed.data == NULL) {
                 /* no string: nothing the binding could agree with */
@@ -487,54 +495,99 @@ ngx_http_tenant_identity_tenant(ngx_http_request_t *r,
 }
 
 
-/* Takes over the reference to claims when it succeeds. */
-
 static ngx_http_tenant_identity_t *
 ngx_http_tenant_identity_create(ngx_http_request_t *r,
     ngx_http_tenant_issuer_t *issuer, ngx_http_tenant_tenant_t *tenant,
-    json_t *claims, tenant_identity_t *names)
+    const tenant_value_t *claims, tenant_identity_t *names)
 {
-    u_char                      *p, *subject;
-    size_t                       size, encoded;
-    ngx_http_tenant_identity_t  *identity;
+    u_char                       *p, *subject;
+    size_t                        size, encoded, scopes, actor;
+    ngx_str_t                    *texts;
+    ngx_http_tenant_user_t        user;
+    ngx_http_tenant_identity_t   *identity;
+    ngx_http_tenant_main_conf_t  *tmcf;
+    u_char                        id[NGX_HTTP_TENANT_ACTOR_LEN];
+
+    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
+
+    actor = ngx_http_tenant_identity_actor(id, issuer, tenant,
+                                           names->subject);
+
+    texts = ngx_palloc(r->pool,
+                       (tmcf->claims.nelts + 1) * sizeof(ngx_str_t));
+
+    if (actor == 0 || texts == NULL) {
+        return NULL;
+    }
 
     subject = (u_char *) names->subject.data;
     encoded = ngx_http_tenant_header_escape(NULL, subject,
                                             names->subject.len);
+    scopes = ngx_http_tenant_identity_scopes(names->scopes, NULL);
+
+    /* most subjects need no encoding and stand there once */
 
     size = sizeof(ngx_http_tenant_identity_t)
-           + issuer->sn.str.len + 1 + names->subject.len + encoded
-           + TENANT_ACTOR_MAX + issuer->subject_namespace.len + 1;
+           + tmcf->claims.nelts * sizeof(ngx_str_t)
+           + names->subject.len + names->client_id.len + scopes + actor
+           + (encoded != names->subject.len ? encoded : 0)
+           + ngx_http_tenant_claims_texts(tmcf, issuer, claims, texts, NULL);
 
-    identity = ngx_alloc(size, r->connection->log);
-    if (identity == NULL) {
+    user.issuer = issuer;
+    user.tenant = tenant;
+    user.names = names;
+    user.claims = claims;
+    user.prefix = ngx_align(size, 16);
+
+    if (ngx_http_tenant_principal(r, &user) != NGX_OK) {
         return NULL;
     }
 
+    identity = user.block;
     ngx_memzero(identity, sizeof(ngx_http_tenant_identity_t));
 
     identity->refs = 1;
+    identity->size = user.size;
+    identity->entity = user.entity;
     identity->issuer = issuer;
     identity->tenant = tenant;
-    identity->claims = claims;
-    identity->names = *names;
 
-    p = (u_char *) identity + sizeof(ngx_http_tenant_identity_t);
+    identity->has_jti = (names->jti.data != NULL);
+    identity->jti_hash = identity->has_jti ? tenant_hash(names->jti) : 0;
+    identity->has_iat = names->has_iat;
+    identity->iat = names->iat;
 
-    identity->principal.data = p;
-    p = ngx_cpymem(p, issuer->sn.str.data, issuer->sn.str.len);
-    *p++ = '#';
-    p = ngx_cpymem(p, names->subject.data, names->subject.len);
-    identity->principal.len = p - identity->principal.data;
+    identity->claims = (ngx_str_t *) &identity[1];
+    p = (u_char *) &identity->claims[tmcf->claims.nelts];
 
-    identity->subject_header.data = p;
-    identity->subject_header.len = encoded;
-    p += ngx_http_tenant_header_escape(p, subject, names->subject.len);
+    p += ngx_http_tenant_claims_texts(tmcf, issuer, claims, identity->claims,
+                                      p);
 
-    if (ngx_http_tenant_identity_actor(identity, p) != NGX_OK) {
-        ngx_free(identity);
-        return NULL;
+    identity->subject.data = p;
+    identity->subject.len = names->subject.len;
+    p = ngx_cpymem(p, subject, names->subject.len);
+
+    identity->subject_header = identity->subject;
+
+    if (encoded != names->subject.len) {
+        identity->subject_header.data = p;
+        identity->subject_header.len = encoded;
+        p += ngx_http_tenant_header_escape(p, subject, names->subject.len);
     }
+
+    if (names->client_id.len) {
+        identity->client_id.data = p;
+        identity->client_id.len = names->client_id.len;
+        p = ngx_cpymem(p, names->client_id.data, names->client_id.len);
+    }
+
+    identity->scopes.data = p;
+    identity->scopes.len = scopes;
+    p += ngx_http_tenant_identity_scopes(names->scopes, p);
+
+    identity->actor_id.data = p;
+    identity->actor_id.len = actor;
+    ngx_memcpy(p, id, actor);
 
     issuer->object.refs++;
     tenant->object.refs++;
@@ -543,30 +596,64 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
 }
 
 
-/* tenant ":" [ namespace ":" ] subject */
-
-static ngx_int_t
-ngx_http_tenant_identity_actor(ngx_http_tenant_identity_t *identity,
-    u_char *p)
+void *
+ngx_http_tenant_identity_take(void *pool, size_t size)
 {
-    char          actor[TENANT_ACTOR_MAX];
-    size_t        len, prefix;
-    ngx_str_t    *ns;
-    tenant_str_t  tenant;
+    return ngx_palloc(pool, size);
+}
 
-    tenant.data = (char *) identity->tenant->sn.str.data;
-    tenant.len = identity->tenant->sn.str.len;
 
-    if (tenant_actor_encode(actor, &len, tenant, identity->names.subject)
-        != TENANT_ACTOR_OK)
-    {
-        return NGX_ERROR;
+/* No text of a token has a NUL in it. */
+
+static size_t
+ngx_http_tenant_identity_scopes(const tenant_value_t *scopes, u_char *p)
+{
+    size_t                len;
+    tenant_str_t          text;
+    tenant_claim_texts_t  texts;
+
+    len = 0;
+
+    if (scopes == NULL || !tenant_claim_texts(&texts, scopes, 1)) {
+        return 0;
     }
 
-    prefix = tenant.len + 1;
-    ns = &identity->issuer->subject_namespace;
+    while (tenant_claim_texts_next(&texts, &text)) {
+        if (p) {
+            ngx_memcpy(p + len, text.data, text.len);
+            p[len + text.len] = '\0';
+        }
 
-    identity->actor_id.data = p;
+        len += text.len + 1;
+    }
+
+    return len;
+}
+
+
+/* tenant ":" [ namespace ":" ] subject; 0: no memory for a digest */
+
+static size_t
+ngx_http_tenant_identity_actor(u_char *p, ngx_http_tenant_issuer_t *issuer,
+    ngx_http_tenant_tenant_t *tenant, tenant_str_t subject)
+{
+    char          actor[TENANT_ACTOR_MAX];
+    u_char       *start;
+    size_t        len, prefix;
+    ngx_str_t    *ns;
+    tenant_str_t  id;
+
+    id.data = (char *) tenant->sn.str.data;
+    id.len = tenant->sn.str.len;
+
+    if (tenant_actor_encode(actor, &len, id, subject) != TENANT_ACTOR_OK) {
+        return 0;
+    }
+
+    start = p;
+    prefix = id.len + 1;
+    ns = &issuer->subject_namespace;
+
     p = ngx_cpymem(p, actor, prefix);
 
     if (ns->len) {
@@ -575,9 +662,8 @@ ngx_http_tenant_identity_actor(ngx_http_tenant_identity_t *identity,
     }
 
     p = ngx_cpymem(p, actor + prefix, len - prefix);
-    identity->actor_id.len = p - identity->actor_id.data;
 
-    return NGX_OK;
+    return p - start;
 }
 
 
@@ -588,14 +674,9 @@ ngx_http_tenant_identity_release(ngx_http_tenant_identity_t *identity)
         return;
     }
 
-    if (identity->authz_free) {
-        identity->authz_free(identity->authz);
-    }
-
     ngx_http_tenant_object_unref(&identity->tenant->object);
     ngx_http_tenant_object_unref(&identity->issuer->object);
 
-    json_decref(identity->claims);
     ngx_free(identity);
 }
 
@@ -798,6 +879,10 @@ ngx_http_tenant_identity_init_process(ngx_cycle_t *cycle,
     tenant_cache_conf_t                conf;
     ngx_http_tenant_totals_t          *totals;
     ngx_http_tenant_registry_hooks_t   hooks;
+
+    if (ngx_http_tenant_claims_init_process(cycle, tmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     ngx_memzero(&conf, sizeof(tenant_cache_conf_t));
 

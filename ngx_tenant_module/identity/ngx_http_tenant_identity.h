@@ -11,23 +11,30 @@
 #include "tenant_claims.h"
 
 
-/* Immutable once made, but for what the rooms hang on it. */
+/*
+ * Immutable once made.  One block of memory holds all of it: the texts, the
+ * claims that the configuration asks for, the principal's Cedar entity.
+ */
 struct ngx_http_tenant_identity_s {
     ngx_uint_t                  refs;
+    size_t                      size;       /* of the block */
     ngx_http_tenant_issuer_t   *issuer;     /* references */
     ngx_http_tenant_tenant_t   *tenant;
+
+    ngx_str_t                   subject;
+    ngx_str_t                   subject_header;  /* encoded for a header */
+    ngx_str_t                   actor_id;
+    ngx_str_t                   client_id;  /* empty: none */
+    ngx_str_t                   scopes;     /* each with a NUL behind it */
+    ngx_str_t                  *claims;     /* as tmcf->claims */
+
+    uint64_t                    jti_hash;   /* tenant_hash(), if has_jti */
+    int64_t                     iat;        /* seconds, if has_iat */
+    unsigned                    has_jti:1;
+    unsigned                    has_iat:1;
     unsigned                    introspected:1; /* not verified by keys */
 
-    json_t                     *claims;     /* owned */
-    tenant_identity_t           names;      /* borrows from claims */
-
-    ngx_str_t                   principal;  /* iss "#" subject */
-    ngx_str_t                   actor_id;
-    ngx_str_t                   subject_header;  /* encoded for a header */
-
-    /* authz/ keeps the principal's entity here and says how to drop it */
-    void                       *authz;
-    void                      (*authz_free)(void *authz);
+    void                       *entity;     /* of authz/; NULL: no policies */
 };
 
 
@@ -53,12 +60,16 @@ void ngx_http_tenant_identity_keep(ngx_http_request_t *r, ngx_str_t *key,
 
 /*
  * Holds a claims set that is known to be the issuer's against its rules: a
- * new identity with one reference, which takes over the one to claims; or
- * NULL and the refusal.
+ * new identity with one reference, which needs the claims no more; or NULL
+ * and the refusal.
  */
 ngx_http_tenant_identity_t *ngx_http_tenant_identity_claimed(
-    ngx_http_request_t *r, ngx_http_tenant_issuer_t *issuer, json_t *claims,
-    tenant_identity_t *names, ngx_http_tenant_refusal_t *refusal);
+    ngx_http_request_t *r, ngx_http_tenant_issuer_t *issuer,
+    const tenant_value_t *claims, tenant_identity_t *names,
+    ngx_http_tenant_refusal_t *refusal);
+
+/* take() of a tape whose data is a pool. */
+void *ngx_http_tenant_identity_take(void *pool, size_t size);
 
 /* Drops a reference; NULL is allowed. */
 void ngx_http_tenant_identity_release(ngx_http_tenant_identity_t *identity);

@@ -283,16 +283,38 @@ ngx_http_tenant_introspect_accept(ngx_http_request_t *r,
     ngx_http_tenant_caller_t *caller, ngx_http_tenant_issuer_t *issuer,
     ngx_str_t *key, ngx_http_tenant_introspection_entry_t *entry)
 {
-    json_t                      *claims;
+    char                        *text;
+    tenant_tape_t                tape;
+    tenant_value_t               values[TENANT_TAPE_ROOM];
     tenant_identity_t            names;
+    tenant_json_error_t          err;
+    const tenant_value_t        *claims;
     ngx_http_tenant_identity_t  *identity;
 
-    claims = json_incref(entry->claims);
+    text = json_dumps(entry->claims, JSON_COMPACT);
+    if (text == NULL) {
+        ngx_http_tenant_introspect_fault(caller);
+        return;
+    }
+
+    tape.values = values;
+    tape.room = TENANT_TAPE_ROOM;
+    tape.take = ngx_http_tenant_identity_take;
+    tape.data = r->pool;
+
+    claims = tenant_value_read(&tape, text, ngx_strlen(text),
+                               &tenant_json_token_limits, &err);
+    if (claims == NULL) {
+        ngx_http_tenant_introspect_fault(caller);
+        free(text);
+        return;
+    }
 
     identity = ngx_http_tenant_identity_claimed(r, issuer, claims, &names,
                                                 &caller->refusal);
+    free(text);
+
     if (identity == NULL) {
-        json_decref(claims);
         return;
     }
 

@@ -516,19 +516,16 @@ static ngx_uint_t
 ngx_http_tenant_granted(ngx_http_tenant_identity_t *identity,
     ngx_str_t *scope)
 {
-    tenant_str_t          text;
-    tenant_claim_texts_t  texts;
+    size_t   len;
+    u_char  *p, *last;
 
-    if (identity->names.scopes == NULL
-        || !tenant_claim_texts(&texts, identity->names.scopes, 1))
-    {
-        return 0;
-    }
+    p = identity->scopes.data;
+    last = p + identity->scopes.len;
 
-    while (tenant_claim_texts_next(&texts, &text)) {
-        if (text.len == scope->len
-            && ngx_memcmp(text.data, scope->data, text.len) == 0)
-        {
+    for ( /* void */ ; p < last; p += len + 1) {
+        len = ngx_strlen(p);
+
+        if (len == scope->len && ngx_memcmp(p, scope->data, len) == 0) {
             return 1;
         }
     }

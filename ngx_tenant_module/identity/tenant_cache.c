@@ -8,45 +8,59 @@
 
 #define TENANT_CACHE_ENTRIES_MAX  ((size_t) 1 << 24)
 #define TENANT_CACHE_BLOCK        16        /* bytes hashed at once */
+#define TENANT_CACHE_WORDS        (TENANT_CACHE_TOKEN_MAX / 8)
+#define TENANT_CACHE_SLOTS_MIN    64
+#define TENANT_CACHE_USED         UINT32_C(0x80000000)
 
 __extension__ typedef unsigned __int128  tenant_uint128_t;
 
 
-typedef struct tenant_cache_entry_s  tenant_cache_entry_t;
+/* Stands for the token.  Two of them share a cache line. */
+typedef struct {
+    uint64_t   first;
+    uint64_t   second;
+} tenant_cache_tag_t;
 
 
-struct tenant_cache_entry_s {
-    tenant_cache_entry_t  *next;            /* in its bucket */
-    tenant_cache_entry_t  *newer;           /* in the order of use */
-    tenant_cache_entry_t  *older;
-    uint64_t               hash;
-    int64_t                expires;         /* seconds since 1970 */
-    void                  *value;
-    size_t                 size;            /* bytes, value included */
-    size_t                 len;             /* of token */
-    char                   token[];
-};
+typedef struct {
+    tenant_cache_tag_t   tag;
+    void                *value;     /* NULL: the slot is free */
+    uint32_t             expires;   /* seconds since 1970 */
+    uint32_t             size;      /* bytes of the value; TENANT_CACHE_USED:
+                                       found since the hand went by */
+} tenant_cache_slot_t;
 
 
 /*
- * NH (RFC 4418 section 5.2.2, with 64-bit words) makes two different tokens
- * of one length collide with probability 2^-64 over the choice of words; the
- * multiplication at the end spreads that over the bits that pick a bucket.
+ * Why a tag may stand for a token.  NH (Black, Halevi, Krawczyk, Krovetz,
+ * Rogaway, "UMAC", 1999) with 64-bit words makes two different tokens of one
+ * length collide with probability 2^-64 over the choice of words, and a
+ * second pass with the words moved on by two (their Toeplitz construction)
+ * is as good as an independent one: 2^-128 for both.  The 256 bits and the
+ * length then go through two strongly universal hashes with keys of their
+ * own (Lemire and Kaser, "Strongly universal string hashing is fast", 2014),
+ * of 64 bits each: another 2^-128, also for tokens of different lengths.
+ *
+ * A token that was not verified is thus taken for one that was with
+ * probability 2^-127 for each entry, below 2^-103 for the largest cache.
+ * This is over the key, of which nothing must get out: a tag never leaves
+ * the worker, and what timing could tell of a tag's place is no linear
+ * function of it (tenant_cache_home()).
  */
 typedef struct {
-    uint64_t          words[TENANT_CACHE_TOKEN_MAX / 8];
-    tenant_uint128_t  low, high, len, add;
+    uint64_t          words[TENANT_CACHE_WORDS + 2];
+    tenant_uint128_t  last[2][6];
+    uint64_t          place[2];
 } tenant_cache_key_t;
 
 
 struct tenant_cache_s {
-    tenant_cache_conf_t     conf;
-    tenant_cache_stats_t    stats;
-    tenant_cache_entry_t  **buckets;
-    size_t                  mask;           /* number of buckets - 1 */
-    tenant_cache_entry_t   *newest;
-    tenant_cache_entry_t   *oldest;
-    tenant_cache_key_t      key;
+    tenant_cache_conf_t    conf;
+    tenant_cache_stats_t   stats;
+    tenant_cache_slot_t   *slots;           /* open addressing, in a row */
+    size_t                 mask;            /* number of slots - 1 */
+    size_t                 hand;            /* the slot to be looked at next */
+    tenant_cache_key_t     key;
 };
 
 
@@ -60,122 +74,134 @@ tenant_cache_load(const char *p)
 }
 
 
-static inline tenant_uint128_t
-tenant_cache_hash_block(const char *p, const uint64_t *words)
+static inline void
+tenant_cache_block(const char *p, const uint64_t *words,
+    tenant_uint128_t *sums)
 {
-    return (tenant_uint128_t) (tenant_cache_load(p) + words[0])
-           * (tenant_cache_load(p + 8) + words[1]);
+    uint64_t  a = tenant_cache_load(p), b = tenant_cache_load(p + 8);
+
+    sums[0] += (tenant_uint128_t) (a + words[0]) * (b + words[1]);
+    sums[1] += (tenant_uint128_t) (a + words[2]) * (b + words[3]);
 }
 
 
-/* len is at most TENANT_CACHE_TOKEN_MAX */
-static uint64_t
-tenant_cache_hash(const tenant_cache_key_t *key, const char *token,
+static inline uint64_t
+tenant_cache_last(const tenant_uint128_t *key, const tenant_uint128_t *sums,
     size_t len)
 {
-    const uint64_t    *words = key->words;
-    const char        *end = token + len / TENANT_CACHE_BLOCK
-                                         * TENANT_CACHE_BLOCK;
-    tenant_uint128_t   sum = 0;
-    char               last[TENANT_CACHE_BLOCK] = { 0 };
+    tenant_uint128_t  sum;
 
-    for (; token < end; token += TENANT_CACHE_BLOCK) {
-        sum += tenant_cache_hash_block(token, words);
-        words += 2;
-    }
-
-    if (len % TENANT_CACHE_BLOCK) {
-        memcpy(last, token, len % TENANT_CACHE_BLOCK);
-        sum += tenant_cache_hash_block(last, words);
-    }
-
-    sum = (uint64_t) sum * key->low + (uint64_t) (sum >> 64) * key->high
-          + len * key->len + key->add;
+    sum = (uint64_t) sums[0] * key[0] + (uint64_t) (sums[0] >> 64) * key[1]
+          + (uint64_t) sums[1] * key[2] + (uint64_t) (sums[1] >> 64) * key[3]
+          + len * key[4] + key[5];
 
     return (uint64_t) (sum >> 64);
 }
 
 
-static tenant_cache_entry_t **
-tenant_cache_bucket(tenant_cache_t *cache, uint64_t hash)
+/* len is at most TENANT_CACHE_TOKEN_MAX */
+static tenant_cache_tag_t
+tenant_cache_tag(const tenant_cache_key_t *key, const char *token, size_t len)
 {
-    return &cache->buckets[hash & cache->mask];
+    const uint64_t      *words = key->words;
+    const char          *end = token + len / TENANT_CACHE_BLOCK
+                                           * TENANT_CACHE_BLOCK;
+    tenant_uint128_t     sums[2] = { 0, 0 };
+    tenant_cache_tag_t   tag;
+    char                 last[TENANT_CACHE_BLOCK] = { 0 };
+
+    for (; token < end; token += TENANT_CACHE_BLOCK) {
+        tenant_cache_block(token, words, sums);
+        words += 2;
+    }
+
+    if (len % TENANT_CACHE_BLOCK) {
+        memcpy(last, token, len % TENANT_CACHE_BLOCK);
+        tenant_cache_block(last, words, sums);
+    }
+
+    tag.first = tenant_cache_last(key->last[0], sums, len);
+    tag.second = tenant_cache_last(key->last[1], sums, len);
+    return tag;
 }
 
 
-static tenant_cache_entry_t *
-tenant_cache_lookup(tenant_cache_t *cache, uint64_t hash, const char *token,
-    size_t len)
+/* The slot where looking for the tag begins. */
+static inline size_t
+tenant_cache_home(const tenant_cache_t *cache, tenant_cache_tag_t tag)
 {
-    tenant_cache_entry_t  *entry = *tenant_cache_bucket(cache, hash);
+    tenant_uint128_t  product;
 
-    while (entry != NULL
-           && (entry->hash != hash || entry->len != len
-               || memcmp(entry->token, token, len) != 0))
-    {
-        entry = entry->next;
+    product = (tenant_uint128_t) (tag.first ^ cache->key.place[0])
+              * (tag.second ^ cache->key.place[1]);
+
+    return (size_t) ((uint64_t) product ^ (uint64_t) (product >> 64))
+           & cache->mask;
+}
+
+
+/* The slot of the tag, or the free one where it would be. */
+static inline tenant_cache_slot_t *
+tenant_cache_slot(const tenant_cache_t *cache, tenant_cache_tag_t tag)
+{
+    tenant_cache_slot_t  *slot;
+    size_t                i = tenant_cache_home(cache, tag);
+
+    for ( ;; ) {
+        slot = &cache->slots[i];
+
+        if (slot->value == NULL
+            || (slot->tag.first == tag.first
+                && slot->tag.second == tag.second))
+        {
+            return slot;
+        }
+
+        i = (i + 1) & cache->mask;
+    }
+}
+
+
+/*
+ * Frees a slot.  Those behind it move up, as far as they are not where they
+ * belong: no row has a gap between a home and its slot.
+ */
+static void
+tenant_cache_free(tenant_cache_t *cache, size_t i)
+{
+    tenant_cache_slot_t  *slots = cache->slots;
+    size_t                home, j, mask = cache->mask;
+
+    for (j = (i + 1) & mask; slots[j].value != NULL; j = (j + 1) & mask) {
+        home = tenant_cache_home(cache, slots[j].tag);
+
+        if (((j - home) & mask) >= ((j - i) & mask)) {
+            slots[i] = slots[j];
+            i = j;
+        }
     }
 
-    return entry;
+    memset(&slots[i], 0, sizeof(slots[i]));
 }
 
 
 static void
-tenant_cache_unlink(tenant_cache_t *cache, tenant_cache_entry_t *entry)
+tenant_cache_release(tenant_cache_t *cache, tenant_cache_slot_t *slot)
 {
-    if (entry->newer != NULL) {
-        entry->newer->older = entry->older;
-
-    } else {
-        cache->newest = entry->older;
-    }
-
-    if (entry->older != NULL) {
-        entry->older->newer = entry->newer;
-
-    } else {
-        cache->oldest = entry->newer;
-    }
-}
-
-
-static void
-tenant_cache_link_newest(tenant_cache_t *cache, tenant_cache_entry_t *entry)
-{
-    entry->newer = NULL;
-    entry->older = cache->newest;
-
-    if (cache->newest != NULL) {
-        cache->newest->newer = entry;
-
-    } else {
-        cache->oldest = entry;
-    }
-
-    cache->newest = entry;
-}
-
-
-static void
-tenant_cache_remove(tenant_cache_t *cache, tenant_cache_entry_t *entry)
-{
-    tenant_cache_entry_t  **link = tenant_cache_bucket(cache, entry->hash);
-
-    while (*link != entry) {
-        link = &(*link)->next;
-    }
-
-    *link = entry->next;
-    tenant_cache_unlink(cache, entry);
-
-    cache->stats.entries--;
-    cache->stats.bytes -= entry->size;
+    cache->stats.bytes -= slot->size & ~TENANT_CACHE_USED;
 
     if (cache->conf.release != NULL) {
-        cache->conf.release(entry->value, cache->conf.data);
+        cache->conf.release(slot->value, cache->conf.data);
     }
+}
 
-    OPENSSL_clear_free(entry, sizeof(*entry) + entry->len);
+
+static void
+tenant_cache_remove(tenant_cache_t *cache, tenant_cache_slot_t *slot)
+{
+    tenant_cache_release(cache, slot);
+    cache->stats.entries--;
+    tenant_cache_free(cache, (size_t) (slot - cache->slots));
 }
 
 
@@ -183,16 +209,11 @@ tenant_cache_t *
 tenant_cache_create(const tenant_cache_conf_t *conf)
 {
     tenant_cache_t  *cache;
-    size_t           n = 1;
 
     if (conf->max_entries == 0
         || conf->max_entries > TENANT_CACHE_ENTRIES_MAX)
     {
         return NULL;
-    }
-
-    while (n < conf->max_entries) {
-        n *= 2;
     }
 
     cache = OPENSSL_zalloc(sizeof(*cache));
@@ -202,10 +223,11 @@ tenant_cache_create(const tenant_cache_conf_t *conf)
     }
 
     cache->conf = *conf;
-    cache->mask = n - 1;
-    cache->buckets = OPENSSL_zalloc(n * sizeof(cache->buckets[0]));
+    cache->mask = TENANT_CACHE_SLOTS_MIN - 1;
+    cache->slots = OPENSSL_zalloc(TENANT_CACHE_SLOTS_MIN
+                                  * sizeof(tenant_cache_slot_t));
 
-    if (cache->buckets == NULL
+    if (cache->slots == NULL
         || RAND_priv_bytes((unsigned char *) &cache->key, sizeof(cache->key))
            != 1)
     {
@@ -213,6 +235,8 @@ tenant_cache_create(const tenant_cache_conf_t *conf)
         return NULL;
     }
 
+    cache->stats.bytes = tenant_cache_block_size(TENANT_CACHE_SLOTS_MIN
+                                                 * sizeof(*cache->slots));
     return cache;
 }
 
@@ -220,15 +244,19 @@ tenant_cache_create(const tenant_cache_conf_t *conf)
 void
 tenant_cache_destroy(tenant_cache_t *cache)
 {
+    size_t  i;
+
     if (cache == NULL) {
         return;
     }
 
-    while (cache->oldest != NULL) {
-        tenant_cache_remove(cache, cache->oldest);
+    for (i = 0; cache->slots != NULL && i <= cache->mask; i++) {
+        if (cache->slots[i].value != NULL) {
+            tenant_cache_release(cache, &cache->slots[i]);
+        }
     }
 
-    OPENSSL_free(cache->buckets);
+    OPENSSL_free(cache->slots);
     OPENSSL_clear_free(cache, sizeof(*cache));
 }
 
@@ -237,45 +265,112 @@ void *
 tenant_cache_find(tenant_cache_t *cache, const char *token, size_t len,
     int64_t now)
 {
-    tenant_cache_entry_t  *entry = NULL;
+    tenant_cache_slot_t  *slot = NULL;
 
     if (len <= TENANT_CACHE_TOKEN_MAX) {
-        entry = tenant_cache_lookup(cache,
-                                    tenant_cache_hash(&cache->key, token, len),
-                                    token, len);
+        slot = tenant_cache_slot(cache,
+                                 tenant_cache_tag(&cache->key, token, len));
     }
 
-    if (entry == NULL) {
+    if (slot == NULL || slot->value == NULL) {
         cache->stats.misses++;
         return NULL;
     }
 
-    if (now >= entry->expires) {
-        tenant_cache_remove(cache, entry);
+    if (now >= slot->expires) {
+        tenant_cache_remove(cache, slot);
         cache->stats.misses++;
         cache->stats.expired++;
         return NULL;
     }
 
-    if (entry != cache->newest) {
-        tenant_cache_unlink(cache, entry);
-        tenant_cache_link_newest(cache, entry);
-    }
-
+    slot->size |= TENANT_CACHE_USED;
     cache->stats.hits++;
-    return entry->value;
+    return slot->value;
 }
 
 
-/* Makes room for one more entry of size bytes, which is below max_bytes. */
+/*
+ * The hand goes round and takes the first entry that is over, or that was
+ * not found since it came by the last time.
+ */
 static void
-tenant_cache_evict(tenant_cache_t *cache, size_t size)
+tenant_cache_evict(tenant_cache_t *cache, int64_t now)
+{
+    tenant_cache_slot_t  *slot;
+
+    for ( ;; ) {
+        slot = &cache->slots[cache->hand];
+
+        if (slot->value != NULL
+            && (!(slot->size & TENANT_CACHE_USED) || now >= slot->expires))
+        {
+            break;
+        }
+
+        slot->size &= ~TENANT_CACHE_USED;
+        cache->hand = (cache->hand + 1) & cache->mask;
+    }
+
+    tenant_cache_remove(cache, slot);
+    cache->stats.evictions++;
+}
+
+
+/* Twice the slots; false: no memory, or too much of it. */
+static bool
+tenant_cache_grow(tenant_cache_t *cache, size_t size)
+{
+    tenant_cache_slot_t  *old = cache->slots, *slots;
+    size_t                i, n = (cache->mask + 1) * 2, bytes;
+
+    bytes = cache->stats.bytes
+            - tenant_cache_block_size(n / 2 * sizeof(*slots))
+            + tenant_cache_block_size(n * sizeof(*slots));
+
+    if (bytes > cache->conf.max_bytes
+        || size > cache->conf.max_bytes - bytes)
+    {
+        return false;
+    }
+
+    slots = OPENSSL_zalloc(n * sizeof(*slots));
+
+    if (slots == NULL) {
+        return false;
+    }
+
+    cache->slots = slots;
+    cache->mask = n - 1;
+    cache->hand = 0;
+    cache->stats.bytes = bytes;
+
+    for (i = 0; i < n / 2; i++) {
+        if (old[i].value != NULL) {
+            *tenant_cache_slot(cache, old[i].tag) = old[i];
+        }
+    }
+
+    OPENSSL_free(old);
+    return true;
+}
+
+
+/* Makes room for one more entry of size bytes, which can be made. */
+static void
+tenant_cache_make_room(tenant_cache_t *cache, size_t size, int64_t now)
 {
     while (cache->stats.entries >= cache->conf.max_entries
            || cache->stats.bytes > cache->conf.max_bytes - size)
     {
-        tenant_cache_remove(cache, cache->oldest);
-        cache->stats.evictions++;
+        tenant_cache_evict(cache, now);
+    }
+
+    /* a quarter is free, or rows become long */
+    while (cache->stats.entries >= (cache->mask + 1) / 4 * 3
+           && !tenant_cache_grow(cache, size))
+    {
+        tenant_cache_evict(cache, now);
     }
 }
 
@@ -284,49 +379,40 @@ tenant_cache_status_t
 tenant_cache_insert(tenant_cache_t *cache, const char *token, size_t len,
     void *value, size_t value_size, int64_t expires, int64_t now)
 {
-    tenant_cache_entry_t  *entry, *old, **bucket;
-    size_t                 size;
+    tenant_cache_slot_t  *slot;
+    tenant_cache_tag_t    tag;
+    size_t                table;
 
     if (now >= expires) {
         return TENANT_CACHE_STALE;
     }
 
-    if (len > TENANT_CACHE_TOKEN_MAX
-        || value_size > cache->conf.max_bytes
-        || tenant_cache_entry_size(len) > cache->conf.max_bytes - value_size)
+    table = tenant_cache_block_size((cache->mask + 1) * sizeof(*slot));
+
+    if (len > TENANT_CACHE_TOKEN_MAX || value_size >= TENANT_CACHE_USED
+        || table > cache->conf.max_bytes
+        || value_size > cache->conf.max_bytes - table)
     {
         return TENANT_CACHE_TOO_LARGE;
     }
 
-    size = tenant_cache_entry_size(len) + value_size;
-    entry = OPENSSL_malloc(sizeof(*entry) + len);
+    tag = tenant_cache_tag(&cache->key, token, len);
+    slot = tenant_cache_slot(cache, tag);
 
-    if (entry == NULL) {
-        return TENANT_CACHE_NO_MEMORY;
+    if (slot->value != NULL) {
+        tenant_cache_remove(cache, slot);
     }
 
-    entry->hash = tenant_cache_hash(&cache->key, token, len);
-    entry->expires = expires;
-    entry->value = value;
-    entry->size = size;
-    entry->len = len;
-    memcpy(entry->token, token, len);
+    tenant_cache_make_room(cache, value_size, now);
 
-    old = tenant_cache_lookup(cache, entry->hash, token, len);
-
-    if (old != NULL) {
-        tenant_cache_remove(cache, old);
-    }
-
-    tenant_cache_evict(cache, size);
-
-    bucket = tenant_cache_bucket(cache, entry->hash);
-    entry->next = *bucket;
-    *bucket = entry;
-    tenant_cache_link_newest(cache, entry);
+    slot = tenant_cache_slot(cache, tag);
+    slot->tag = tag;
+    slot->value = value;
+    slot->expires = expires < UINT32_MAX ? (uint32_t) expires : UINT32_MAX;
+    slot->size = (uint32_t) value_size;
 
     cache->stats.entries++;
-    cache->stats.bytes += size;
+    cache->stats.bytes += value_size;
     return TENANT_CACHE_OK;
 }
 
@@ -335,18 +421,23 @@ size_t
 tenant_cache_drop_if(tenant_cache_t *cache,
     bool (*pred)(const void *value, void *data), void *data)
 {
-    tenant_cache_entry_t  *entry, *older;
-    size_t                 n = 0;
+    tenant_cache_slot_t  *slot;
+    size_t                i, n = 0, before = cache->stats.entries;
 
-    for (entry = cache->newest; entry != NULL; entry = older) {
-        older = entry->older;
+    /* a free slot to start behind: there no row goes over the end */
+    for (i = 0; cache->slots[i].value != NULL; i++) { /* void */ }
 
-        if (pred(entry->value, data)) {
-            tenant_cache_remove(cache, entry);
-            n++;
+    while (n++ <= cache->mask) {
+        i = (i + 1) & cache->mask;
+        slot = &cache->slots[i];
+
+        /* what moves up into the slot is looked at, too */
+        while (slot->value != NULL && pred(slot->value, data)) {
+            tenant_cache_remove(cache, slot);
         }
     }
 
+    n = before - cache->stats.entries;
     cache->stats.dropped += n;
     return n;
 }
@@ -360,7 +451,15 @@ tenant_cache_stats(const tenant_cache_t *cache, tenant_cache_stats_t *stats)
 
 
 size_t
-tenant_cache_entry_size(size_t len)
+tenant_cache_entry_size(void)
 {
-    return sizeof(tenant_cache_entry_t) + len;
+    return sizeof(tenant_cache_slot_t);
+}
+
+
+/* glibc's, of which others are not far: a word, and multiples of 16 */
+size_t
+tenant_cache_block_size(size_t size)
+{
+    return size < 24 ? 32 : (size + sizeof(size_t) + 15) & ~(size_t) 15;
 }

@@ -1,10 +1,11 @@
 /*
- * Verified tokens of one worker, so that a repeated token costs a hash and a
- * comparison.  Keyed by a universal hash under a random key, compared in
- * full, bounded in entries and bytes, least recently used out first; every
- * operation but tenant_cache_drop_if() is O(1).
+ * Verified tokens of one worker, so that a repeated token costs a hash.  Of
+ * a token nothing is kept but 128 bits of a keyed universal hash: what they
+ * are worth is argued in the source.  Bounded in entries and bytes; what was
+ * not found for long leaves first (a clock).  Every operation is O(1) but
+ * for tenant_cache_drop_if(), and an insertion that doubles the table.
  *
- * For one thread.  Tokens are secrets: they are wiped when they leave.
+ * For one thread.
  */
 
 #ifndef TENANT_CACHE_H
@@ -25,7 +26,7 @@ typedef struct tenant_cache_s  tenant_cache_t;
 
 typedef struct {
     size_t   max_entries;           /* 1 to 16,777,216 */
-    size_t   max_bytes;             /* tokens, entries and value_size */
+    size_t   max_bytes;             /* table and values */
 
     /* Called once for each value that leaves the cache; may be NULL. */
     void   (*release)(void *value, void *data);
@@ -48,8 +49,7 @@ typedef enum {
     TENANT_CACHE_OK = 0,
     TENANT_CACHE_TOO_LARGE,         /* over TENANT_CACHE_TOKEN_MAX or
                                        max_bytes by itself */
-    TENANT_CACHE_STALE,             /* expires is not after now */
-    TENANT_CACHE_NO_MEMORY
+    TENANT_CACHE_STALE              /* expires is not after now */
 } tenant_cache_status_t;
 
 
@@ -65,7 +65,7 @@ void tenant_cache_destroy(tenant_cache_t *cache);
 
 
 /*
- * The value kept for exactly this token, or NULL.  now in seconds; an entry
+ * The value kept for this token, or NULL.  now in seconds; an entry
  * is used only while now < expires, and leaves when found to be older.  The
  * pointer is the cache's: valid until the next call that may remove entries,
  * so take a reference of your own to keep it longer.
@@ -75,8 +75,9 @@ void *tenant_cache_find(tenant_cache_t *cache, const char *token, size_t len,
 
 
 /*
- * Keeps value for token until expires, replacing an entry of the same token.
- * value_size: bytes that the value itself takes, for max_bytes.
+ * Keeps value, which is not NULL, for token until expires (but not beyond
+ * 2106), replacing an entry of the same token.  value_size: bytes that the
+ * value takes, for max_bytes.
  *
  * OK: the cache owns value and will release it.  Otherwise value is still
  * the caller's and the cache is unchanged.
@@ -99,8 +100,11 @@ void tenant_cache_stats(const tenant_cache_t *cache,
     tenant_cache_stats_t *stats);
 
 
-/* Bytes that one entry takes for a token of len bytes, without its value. */
-size_t tenant_cache_entry_size(size_t len);
+/* Bytes of the table for an entry; one in four to one in two is free. */
+size_t tenant_cache_entry_size(void);
+
+/* Bytes that an allocation of size bytes really takes. */
+size_t tenant_cache_block_size(size_t size);
 
 
 #endif /* TENANT_CACHE_H */

@@ -1,18 +1,6 @@
 #include "tenant_claim_path.h"
 
 
-tenant_str_t
-tenant_claim_string(const json_t *value)
-{
-    if (!json_is_string(value)) {
-        return (tenant_str_t) { NULL, 0 };
-    }
-
-    return (tenant_str_t) { json_string_value(value),
-                            json_string_length(value) };
-}
-
-
 bool
 tenant_claim_path_valid(tenant_str_t path)
 {
@@ -40,8 +28,9 @@ tenant_claim_path_valid(tenant_str_t path)
 
 
 /* array-index = "0" / ( "1"-"9" *DIGIT ), RFC 6901 section 4 */
-static const json_t *
-tenant_claim_element(const json_t *array, const char *token, size_t len)
+static const tenant_value_t *
+tenant_claim_element(const tenant_value_t *array, const char *token,
+    size_t len)
 {
     size_t  i, index = 0;
 
@@ -58,18 +47,18 @@ tenant_claim_element(const json_t *array, const char *token, size_t len)
         index = index * 10 + (size_t) (token[i] - '0');
     }
 
-    return json_array_get(array, index);
+    return tenant_value_at(array, index);
 }
 
 
 /* One reference token of a JSON pointer, still escaped. */
-static const json_t *
-tenant_claim_step(const json_t *value, const char *token, size_t len)
+static const tenant_value_t *
+tenant_claim_step(const tenant_value_t *value, const char *token, size_t len)
 {
     char    name[TENANT_CLAIM_PATH_MAX];
     size_t  i, n = 0;
 
-    if (json_is_array(value)) {
+    if (tenant_value_is(value, TENANT_VALUE_ARRAY)) {
         return tenant_claim_element(value, token, len);
     }
 
@@ -83,12 +72,12 @@ tenant_claim_step(const json_t *value, const char *token, size_t len)
         n++;
     }
 
-    return json_object_getn(value, name, n);
+    return tenant_value_get(value, (tenant_str_t) { name, n });
 }
 
 
-static const json_t *
-tenant_claim_pointer(const json_t *value, tenant_str_t path)
+static const tenant_value_t *
+tenant_claim_pointer(const tenant_value_t *value, tenant_str_t path)
 {
     const char  *p = path.data, *end = path.data + path.len, *token;
 
@@ -106,8 +95,8 @@ tenant_claim_pointer(const json_t *value, tenant_str_t path)
 }
 
 
-static const json_t *
-tenant_claim_dotted(const json_t *value, tenant_str_t path)
+static const tenant_value_t *
+tenant_claim_dotted(const tenant_value_t *value, tenant_str_t path)
 {
     const char  *p = path.data, *end = path.data + path.len, *part;
 
@@ -118,7 +107,9 @@ tenant_claim_dotted(const json_t *value, tenant_str_t path)
             p++;
         }
 
-        value = json_object_getn(value, part, (size_t) (p - part));
+        value = tenant_value_get(value,
+                                 (tenant_str_t) { part,
+                                                  (size_t) (p - part) });
 
         if (value == NULL || p == end) {
             return value;
@@ -129,12 +120,12 @@ tenant_claim_dotted(const json_t *value, tenant_str_t path)
 }
 
 
-const json_t *
-tenant_claim_find(const json_t *claims, tenant_str_t path)
+const tenant_value_t *
+tenant_claim_find(const tenant_value_t *claims, tenant_str_t path)
 {
-    const json_t  *value;
+    const tenant_value_t  *value;
 
-    value = json_object_getn(claims, path.data, path.len);
+    value = tenant_value_get(claims, path);
 
     if (value != NULL || path.len == 0 || path.len > TENANT_CLAIM_PATH_MAX) {
         return value;
@@ -149,51 +140,64 @@ tenant_claim_find(const json_t *claims, tenant_str_t path)
 
 
 bool
-tenant_claim_texts(tenant_claim_texts_t *texts, const json_t *value,
+tenant_claim_texts(tenant_claim_texts_t *texts, const tenant_value_t *value,
     bool words)
 {
-    size_t  i;
+    const tenant_value_t  *item;
+    uint32_t               i;
 
-    texts->value = value;
-    texts->pos = 0;
-    texts->words = words;
+    texts->next = NULL;
+    texts->left = 0;
+    texts->words = (tenant_str_t) { NULL, 0 };
 
-    if (json_is_string(value)) {
+    if (tenant_value_is(value, TENANT_VALUE_STRING)) {
+        if (words) {
+            texts->words = tenant_value_text(value);
+
+        } else {
+            texts->next = value;
+            texts->left = 1;
+        }
+
         return true;
     }
 
-    if (!json_is_array(value)) {
+    if (!tenant_value_is(value, TENANT_VALUE_ARRAY)) {
         return false;
     }
 
-    for (i = 0; i < json_array_size(value); i++) {
-        if (!json_is_string(json_array_get(value, i))) {
+    item = tenant_value_first(value);
+
+    for (i = 0; i < value->len; i++) {
+        if (item[i].kind != TENANT_VALUE_STRING) {
             return false;
         }
     }
 
+    texts->next = item;
+    texts->left = value->len;
     return true;
 }
 
 
 static bool
-tenant_claim_word_next(tenant_claim_texts_t *texts, tenant_str_t *text)
+tenant_claim_word_next(tenant_str_t *words, tenant_str_t *text)
 {
-    tenant_str_t  all = tenant_claim_string(texts->value);
-    size_t        first;
+    const char  *p = words->data, *end = words->data + words->len;
 
-    while (texts->pos < all.len && all.data[texts->pos] == ' ') {
-        texts->pos++;
+    while (p < end && *p == ' ') {
+        p++;
     }
 
-    first = texts->pos;
+    text->data = p;
 
-    while (texts->pos < all.len && all.data[texts->pos] != ' ') {
-        texts->pos++;
+    while (p < end && *p != ' ') {
+        p++;
     }
 
-    text->data = all.data + first;
-    text->len = texts->pos - first;
+    text->len = (size_t) (p - text->data);
+    words->data = p;
+    words->len = (size_t) (end - p);
     return text->len != 0;
 }
 
@@ -201,26 +205,13 @@ tenant_claim_word_next(tenant_claim_texts_t *texts, tenant_str_t *text)
 bool
 tenant_claim_texts_next(tenant_claim_texts_t *texts, tenant_str_t *text)
 {
-    if (json_is_array(texts->value)) {
-        if (texts->pos == json_array_size(texts->value)) {
-            return false;
-        }
-
-        *text = tenant_claim_string(json_array_get(texts->value,
-                                                   texts->pos++));
-        return true;
+    if (texts->left == 0) {
+        return texts->words.len != 0
+               && tenant_claim_word_next(&texts->words, text);
     }
 
-    if (texts->words) {
-        return tenant_claim_word_next(texts, text);
-    }
-
-    if (texts->pos != 0) {
-        return false;
-    }
-
-    texts->pos = 1;
-    *text = tenant_claim_string(texts->value);
+    texts->left--;
+    *text = tenant_value_text(texts->next++);
     return true;
 }
 

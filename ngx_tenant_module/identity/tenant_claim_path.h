@@ -10,9 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <jansson.h>
-
 #include "tenant_str.h"
+#include "tenant_value.h"
 
 
 #define TENANT_CLAIM_PATH_MAX  256  /* bytes */
@@ -33,11 +32,8 @@ bool tenant_claim_path_valid(tenant_str_t path);
  *
  * Returns a value borrowed from claims, or NULL.  Takes no memory.
  */
-const json_t *tenant_claim_find(const json_t *claims, tenant_str_t path);
-
-
-/* The bytes of a JSON string, borrowed; data NULL if value is no string. */
-tenant_str_t tenant_claim_string(const json_t *value);
+const tenant_value_t *tenant_claim_find(const tenant_value_t *claims,
+    tenant_str_t path);
 
 
 /*
@@ -46,14 +42,14 @@ tenant_str_t tenant_claim_string(const json_t *value);
  * gives its strings.
  */
 typedef struct {
-    const json_t  *value;
-    size_t         pos;
-    bool           words;
+    const tenant_value_t  *next;    /* of an array, whose strings are in a */
+    uint32_t               left;    /*   row, or a string by itself */
+    tenant_str_t           words;   /* what is left of them */
 } tenant_claim_texts_t;
 
 /* False if value is neither a string nor an array of nothing but strings. */
-bool tenant_claim_texts(tenant_claim_texts_t *texts, const json_t *value,
-    bool words);
+bool tenant_claim_texts(tenant_claim_texts_t *texts,
+    const tenant_value_t *value, bool words);
 
 /* The next text, borrowed from value; false at the end. */
 bool tenant_claim_texts_next(tenant_claim_texts_t *texts, tenant_str_t *text);

@@ -61,28 +61,24 @@ tenant_claims_describe(tenant_claims_result_t result)
 
 /* False if the claim is there and is no NumericDate. */
 static bool
-tenant_claims_date(const json_t *claims, const char *name,
+tenant_claims_date(const tenant_value_t *claims, tenant_str_t name,
     tenant_claims_date_t *date)
 {
-    const json_t  *value = json_object_get(claims, name);
-    json_int_t     integer;
+    const tenant_value_t  *value = tenant_value_get(claims, name);
 
     date->present = value != NULL;
-    date->seconds = 0;
+    date->seconds = tenant_value_number(value);
 
     if (value == NULL) {
         return true;
     }
 
-    if (json_is_integer(value)) {
-        integer = json_integer_value(value);
-        date->seconds = (double) integer;
-        return integer >= 0 && integer <= TENANT_CLAIMS_DATE_MAX;
+    if (value->kind == TENANT_VALUE_INTEGER) {
+        return value->u.integer >= 0
+               && value->u.integer <= TENANT_CLAIMS_DATE_MAX;
     }
 
-    date->seconds = json_real_value(value);
-
-    return json_is_real(value) && date->seconds >= 0
+    return value->kind == TENANT_VALUE_REAL && date->seconds >= 0
            && date->seconds <= (double) TENANT_CLAIMS_DATE_MAX;
 }
 
@@ -138,20 +134,23 @@ tenant_claims_check_age(const tenant_rules_t *rules,
 
 
 static tenant_claims_result_t
-tenant_claims_check_dates(const tenant_rules_t *rules, const json_t *claims,
-    int64_t now, int64_t *expires)
+tenant_claims_check_dates(const tenant_rules_t *rules,
+    const tenant_value_t *claims, int64_t now, tenant_identity_t *identity)
 {
     tenant_claims_result_t  result;
     tenant_claims_date_t    exp, nbf, iat;
 
-    if (!tenant_claims_date(claims, "exp", &exp)
-        || !tenant_claims_date(claims, "nbf", &nbf)
-        || !tenant_claims_date(claims, "iat", &iat))
+    if (!tenant_claims_date(claims, tenant_str("exp"), &exp)
+        || !tenant_claims_date(claims, tenant_str("nbf"), &nbf)
+        || !tenant_claims_date(claims, tenant_str("iat"), &iat))
     {
         return TENANT_CLAIMS_MALFORMED;
     }
 
-    result = tenant_claims_check_exp(rules, &exp, now, expires);
+    identity->has_iat = iat.present;
+    identity->iat = (int64_t) iat.seconds;
+
+    result = tenant_claims_check_exp(rules, &exp, now, &identity->expires);
 
     if (result != TENANT_CLAIMS_OK) {
         return result;
@@ -161,7 +160,7 @@ tenant_claims_check_dates(const tenant_rules_t *rules, const json_t *claims,
         return TENANT_CLAIMS_NOT_YET;
     }
 
-    return tenant_claims_check_age(rules, &iat, now, expires);
+    return tenant_claims_check_age(rules, &iat, now, &identity->expires);
 }
 
 
@@ -184,12 +183,15 @@ tenant_claims_listed(const tenant_str_list_t *list, tenant_str_t text)
  * RFC 7519 section 4.1.3.  The form is checked even if any audience will do.
  */
 static tenant_claims_result_t
-tenant_claims_check_aud(const tenant_rules_t *rules, const json_t *claims)
+tenant_claims_check_aud(const tenant_rules_t *rules,
+    const tenant_value_t *claims)
 {
-    const json_t          *aud = json_object_get(claims, "aud");
+    const tenant_value_t  *aud;
     tenant_claim_texts_t   texts;
     tenant_str_t           text;
     bool                   any = false, listed = false;
+
+    aud = tenant_value_get(claims, tenant_str("aud"));
 
     if (aud == NULL) {
         return rules->audiences.count ? TENANT_CLAIMS_AUDIENCE
@@ -216,23 +218,23 @@ tenant_claims_check_aud(const tenant_rules_t *rules, const json_t *claims)
 
 /* RFC 9068 section 2.2, or OpenID Connect's azp */
 static tenant_claims_result_t
-tenant_claims_check_client(const tenant_rules_t *rules, const json_t *claims,
-    tenant_str_t *client_id)
+tenant_claims_check_client(const tenant_rules_t *rules,
+    const tenant_value_t *claims, tenant_str_t *client_id)
 {
-    const json_t  *value;
+    const tenant_value_t  *value;
 
     if (rules->client_path.data != NULL) {
         value = tenant_claim_find(claims, rules->client_path);
 
     } else {
-        value = json_object_get(claims, "client_id");
+        value = tenant_value_get(claims, tenant_str("client_id"));
 
         if (value == NULL) {
-            value = json_object_get(claims, "azp");
+            value = tenant_value_get(claims, tenant_str("azp"));
         }
     }
 
-    *client_id = tenant_claim_string(value);
+    *client_id = tenant_value_text(value);
 
     if (value != NULL && client_id->data == NULL) {
         return TENANT_CLAIMS_MALFORMED;
@@ -249,7 +251,7 @@ tenant_claims_check_client(const tenant_rules_t *rules, const json_t *claims,
 
 
 static bool
-tenant_claims_contain(const json_t *claim, tenant_str_t wanted)
+tenant_claims_contain(const tenant_value_t *claim, tenant_str_t wanted)
 {
     tenant_claim_texts_t  texts;
     tenant_str_t          text;
@@ -268,13 +270,39 @@ tenant_claims_contain(const json_t *claim, tenant_str_t wanted)
 }
 
 
+/* value is one that a rule may name: a string, an integer, a boolean */
 static bool
-tenant_claims_one_of(const json_t *claim, const json_t *values)
+tenant_claims_equal(const tenant_value_t *claim, const json_t *value)
+{
+    if (claim == NULL) {
+        return false;
+    }
+
+    switch ((tenant_value_kind_t) claim->kind) {
+    case TENANT_VALUE_FALSE:
+        return json_is_false(value);
+    case TENANT_VALUE_TRUE:
+        return json_is_true(value);
+    case TENANT_VALUE_INTEGER:
+        return json_is_integer(value)
+               && json_integer_value(value) == claim->u.integer;
+    case TENANT_VALUE_STRING:
+        return json_is_string(value)
+               && tenant_str_eq(tenant_json_string(value),
+                                tenant_value_text(claim));
+    default:
+        return false;
+    }
+}
+
+
+static bool
+tenant_claims_one_of(const tenant_value_t *claim, const json_t *values)
 {
     size_t  i;
 
     for (i = 0; i < json_array_size(values); i++) {
-        if (json_equal(claim, json_array_get(values, i))) {
+        if (tenant_claims_equal(claim, json_array_get(values, i))) {
             return true;
         }
     }
@@ -285,23 +313,23 @@ tenant_claims_one_of(const json_t *claim, const json_t *values)
 
 static bool
 tenant_claims_required_holds(const tenant_required_claim_t *required,
-    const json_t *claims)
+    const tenant_value_t *claims)
 {
-    const json_t  *claim = tenant_claim_find(claims, required->path);
-    tenant_str_t   text;
+    const tenant_value_t  *claim = tenant_claim_find(claims, required->path);
+    tenant_str_t           text;
 
     switch (required->op) {
     case TENANT_REQUIRED_EQUALS:
-        return json_equal(claim, required->value);
+        return tenant_claims_equal(claim, required->value);
     case TENANT_REQUIRED_ONE_OF:
         return tenant_claims_one_of(claim, required->value);
     case TENANT_REQUIRED_CONTAINS:
         return tenant_claims_contain(claim,
-                                     tenant_claim_string(required->value));
+                                     tenant_json_string(required->value));
     case TENANT_REQUIRED_MATCHES:
-        text = tenant_claim_string(claim);
+        text = tenant_value_text(claim);
         return text.data != NULL
-               && tenant_claim_glob(tenant_claim_string(required->value),
+               && tenant_claim_glob(tenant_json_string(required->value),
                                     text);
     case TENANT_REQUIRED_PRESENT:
         return (claim != NULL) == json_is_true(required->value);
@@ -313,12 +341,13 @@ tenant_claims_required_holds(const tenant_required_claim_t *required,
 
 static tenant_claims_result_t
 tenant_claims_check_required(const tenant_rules_t *rules,
-    const json_t *claims)
+    const tenant_value_t *claims)
 {
     tenant_str_t  token_use;
     size_t        i;
 
-    token_use = tenant_claim_string(json_object_get(claims, "token_use"));
+    token_use = tenant_value_text(tenant_value_get(claims,
+                                                   tenant_str("token_use")));
 
     if (rules->token_use.data != NULL
         && !tenant_str_eq(rules->token_use, token_use))
@@ -341,17 +370,17 @@ tenant_claims_check_required(const tenant_rules_t *rules,
  * (string) and Okta (array) issue it
  */
 static tenant_claims_result_t
-tenant_claims_check_scopes(const tenant_rules_t *rules, const json_t *claims,
-    const json_t **scopes)
+tenant_claims_check_scopes(const tenant_rules_t *rules,
+    const tenant_value_t *claims, const tenant_value_t **scopes)
 {
-    tenant_claim_texts_t  texts;
-    const json_t         *value;
-    size_t                i;
+    const tenant_value_t  *value;
+    tenant_claim_texts_t   texts;
+    size_t                 i;
 
-    value = json_object_get(claims, "scope");
+    value = tenant_value_get(claims, tenant_str("scope"));
 
     if (value == NULL) {
-        value = json_object_get(claims, "scp");
+        value = tenant_value_get(claims, tenant_str("scp"));
     }
 
     *scopes = value;
@@ -372,12 +401,12 @@ tenant_claims_check_scopes(const tenant_rules_t *rules, const json_t *claims,
 
 /* A text at a configured path; data NULL if absent, empty or no string. */
 static tenant_str_t
-tenant_claims_text(const json_t *claims, tenant_str_t path)
+tenant_claims_text(const tenant_value_t *claims, tenant_str_t path)
 {
     tenant_str_t  text = { NULL, 0 };
 
     if (path.data != NULL) {
-        text = tenant_claim_string(tenant_claim_find(claims, path));
+        text = tenant_value_text(tenant_claim_find(claims, path));
     }
 
     return text.len != 0 ? text : (tenant_str_t) { NULL, 0 };
@@ -385,8 +414,8 @@ tenant_claims_text(const json_t *claims, tenant_str_t path)
 
 
 static tenant_claims_result_t
-tenant_claims_roles(const tenant_rules_t *rules, const json_t *claims,
-    const json_t **roles)
+tenant_claims_roles(const tenant_rules_t *rules, const tenant_value_t *claims,
+    const tenant_value_t **roles)
 {
     tenant_claim_texts_t  texts;
 
@@ -404,10 +433,10 @@ tenant_claims_roles(const tenant_rules_t *rules, const json_t *claims,
 
 
 static tenant_claims_result_t
-tenant_claims_tenant(const tenant_rules_t *rules, const json_t *claims,
+tenant_claims_tenant(const tenant_rules_t *rules, const tenant_value_t *claims,
     tenant_str_t *tenant)
 {
-    const json_t  *value = NULL;
+    const tenant_value_t  *value = NULL;
 
     if (rules->tenant_path.data != NULL) {
         value = tenant_claim_find(claims, rules->tenant_path);
@@ -425,10 +454,24 @@ tenant_claims_tenant(const tenant_rules_t *rules, const json_t *claims,
 }
 
 
+/* RFC 7519 section 4.1.7: what revocation names a token by */
+static tenant_claims_result_t
+tenant_claims_jti(const tenant_value_t *claims, tenant_str_t *jti)
+{
+    const tenant_value_t  *value = tenant_value_get(claims,
+                                                    tenant_str("jti"));
+
+    *jti = tenant_value_text(value);
+
+    return value == NULL || jti->data != NULL ? TENANT_CLAIMS_OK
+                                              : TENANT_CLAIMS_MALFORMED;
+}
+
+
 /* Who it is, once the token is known to be good. */
 static tenant_claims_result_t
-tenant_claims_identify(const tenant_rules_t *rules, const json_t *claims,
-    tenant_identity_t *identity)
+tenant_claims_identify(const tenant_rules_t *rules,
+    const tenant_value_t *claims, tenant_identity_t *identity)
 {
     tenant_claims_result_t  result;
 
@@ -447,6 +490,10 @@ tenant_claims_identify(const tenant_rules_t *rules, const json_t *claims,
     }
 
     if (result == TENANT_CLAIMS_OK) {
+        result = tenant_claims_jti(claims, &identity->jti);
+    }
+
+    if (result == TENANT_CLAIMS_OK) {
         result = tenant_claims_tenant(rules, claims, &identity->tenant);
     }
 
@@ -455,19 +502,19 @@ tenant_claims_identify(const tenant_rules_t *rules, const json_t *claims,
 
 
 tenant_claims_result_t
-tenant_claims_check(const tenant_rules_t *rules, const json_t *claims,
+tenant_claims_check(const tenant_rules_t *rules, const tenant_value_t *claims,
     int64_t now, tenant_identity_t *identity)
 {
     tenant_claims_result_t  result;
 
-    identity->iss = tenant_claim_string(json_object_get(claims, "iss"));
+    identity->iss = tenant_value_text(tenant_value_get(claims,
+                                                       tenant_str("iss")));
 
     if (!tenant_str_eq(identity->iss, rules->iss)) {
         return TENANT_CLAIMS_ISS;
     }
 
-    result = tenant_claims_check_dates(rules, claims, now,
-                                       &identity->expires);
+    result = tenant_claims_check_dates(rules, claims, now, identity);
 
     if (result == TENANT_CLAIMS_OK) {
         result = tenant_claims_check_aud(rules, claims);

@@ -8,11 +8,10 @@
 
 #include <stdint.h>
 
-#include <jansson.h>
-
 #include "tenant_claim_path.h"
 #include "tenant_rules.h"
 #include "tenant_str.h"
+#include "tenant_value.h"
 
 
 typedef enum {
@@ -35,7 +34,7 @@ typedef enum {
 
 
 /* Borrowed from the claims set; absent texts have data NULL. */
-typedef struct {
+typedef struct tenant_identity_s {
     tenant_str_t   iss;
     tenant_str_t   subject;         /* never absent, never empty */
     tenant_str_t   client_id;
@@ -43,10 +42,13 @@ typedef struct {
                                        issuer the caller must compare */
     tenant_str_t   tier;            /* what the token says; the registry
                                        outranks it */
-    const json_t  *roles;           /* NULL, a string or strings */
-    const json_t  *scopes;          /* NULL, a string (split at spaces) or
+    const tenant_value_t  *roles;   /* NULL, a string or strings */
+    const tenant_value_t  *scopes;  /* NULL, a string (split at spaces) or
                                        strings: tenant_claim_texts() with
                                        words set */
+    tenant_str_t   jti;
+    int64_t        iat;             /* whole seconds, if has_iat */
+    bool           has_iat;
     int64_t        expires;         /* first second, since 1970, at which
                                        this check would refuse for age;
                                        INT64_MAX if never */
@@ -61,7 +63,7 @@ typedef struct {
  * 9999).  A token is valid while now < exp + leeway and now + leeway >= nbf.
  */
 tenant_claims_result_t tenant_claims_check(const tenant_rules_t *rules,
-    const json_t *claims, int64_t now, tenant_identity_t *identity);
+    const tenant_value_t *claims, int64_t now, tenant_identity_t *identity);
 
 
 /*

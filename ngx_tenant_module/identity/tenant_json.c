@@ -4,13 +4,11 @@
  * could come out shorter than it was signed.
  */
 
-#include <locale.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tenant_json.h"
+#include "tenant_json_text.h"
 #include "tenant_str.h"
 
 
@@ -120,183 +118,6 @@ tenant_json_peek(tenant_json_reader_t *r)
 }
 
 
-/* Bytes of the UTF-8 sequence at p (RFC 3629 section 4), 0 if invalid. */
-static size_t
-tenant_json_utf8_len(const uint8_t *p, const uint8_t *end)
-{
-    uint8_t  low = 0x80, high = 0xbf;
-    size_t   i, len;
-
-    if (p[0] >= 0xc2 && p[0] <= 0xdf) {
-        len = 2;
-
-    } else if ((p[0] & 0xf0) == 0xe0) {
-        len = 3;
-        low = p[0] == 0xe0 ? 0xa0 : 0x80;
-        high = p[0] == 0xed ? 0x9f : 0xbf;
-
-    } else if (p[0] >= 0xf0 && p[0] <= 0xf4) {
-        len = 4;
-        low = p[0] == 0xf0 ? 0x90 : 0x80;
-        high = p[0] == 0xf4 ? 0x8f : 0xbf;
-
-    } else {
-        return 0;
-    }
-
-    if ((size_t) (end - p) < len || p[1] < low || p[1] > high) {
-        return 0;
-    }
-
-    for (i = 2; i < len; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-
-    return len;
-}
-
-
-static int
-tenant_json_hex(uint8_t c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-
-/* The four hex digits after \u at p; -1 if they are not four. */
-static int32_t
-tenant_json_unit(const uint8_t *p, const uint8_t *end)
-{
-    int32_t  unit = 0;
-    int      i, digit;
-
-    if (end - p < 4) {
-        return -1;
-    }
-
-    for (i = 0; i < 4; i++) {
-        digit = tenant_json_hex(p[i]);
-
-        if (digit < 0) {
-            return -1;
-        }
-
-        unit = unit << 4 | digit;
-    }
-
-    return unit;
-}
-
-
-static size_t
-tenant_json_put_utf8(char *dst, uint32_t c)
-{
-    if (c < 0x80) {
-        dst[0] = (char) c;
-        return 1;
-    }
-
-    if (c < 0x800) {
-        dst[0] = (char) (0xc0 | c >> 6);
-        dst[1] = (char) (0x80 | (c & 0x3f));
-        return 2;
-    }
-
-    if (c < 0x10000) {
-        dst[0] = (char) (0xe0 | c >> 12);
-        dst[1] = (char) (0x80 | (c >> 6 & 0x3f));
-        dst[2] = (char) (0x80 | (c & 0x3f));
-        return 3;
-    }
-
-    dst[0] = (char) (0xf0 | c >> 18);
-    dst[1] = (char) (0x80 | (c >> 12 & 0x3f));
-    dst[2] = (char) (0x80 | (c >> 6 & 0x3f));
-    dst[3] = (char) (0x80 | (c & 0x3f));
-    return 4;
-}
-
-
-/* r->p is behind "\u"; writes the code point and moves behind it. */
-static bool
-tenant_json_unicode_escape(tenant_json_reader_t *r, char *dst, size_t *n)
-{
-    const uint8_t  *at = r->p - 2;
-    int32_t         high, low;
-
-    high = tenant_json_unit(r->p, r->end);
-
-    if (high < 0) {
-        return tenant_json_fail(r, TENANT_JSON_SYNTAX, at);
-    }
-
-    if (high == 0) {
-        return tenant_json_fail(r, TENANT_JSON_NUL, at);
-    }
-
-    r->p += 4;
-
-    if (high < 0xd800 || high > 0xdfff) {
-        *n = tenant_json_put_utf8(dst, (uint32_t) high);
-        return true;
-    }
-
-    low = -1;
-
-    if (high < 0xdc00 && r->end - r->p >= 6 && r->p[0] == '\\'
-        && r->p[1] == 'u')
-    {
-        low = tenant_json_unit(r->p + 2, r->end);
-    }
-
-    if (low < 0xdc00 || low > 0xdfff) {
-        return tenant_json_fail(r, TENANT_JSON_SURROGATE, at);
-    }
-
-    r->p += 6;
-    *n = tenant_json_put_utf8(dst, 0x10000 + ((uint32_t) (high & 0x3ff) << 10
-                                              | (uint32_t) (low & 0x3ff)));
-    return true;
-}
-
-
-/* r->p is at the backslash; writes at most 4 bytes and moves behind it. */
-static bool
-tenant_json_escape(tenant_json_reader_t *r, char *dst, size_t *n)
-{
-    static const char  from[] = "\"\\/bfnrt";
-    static const char  to[] = "\"\\/\b\f\n\r\t";
-    const char        *found;
-
-    if (r->end - r->p < 2) {
-        return tenant_json_fail(r, TENANT_JSON_SYNTAX, r->p);
-    }
-
-    if (r->p[1] == 'u') {
-        r->p += 2;
-        return tenant_json_unicode_escape(r, dst, n);
-    }
-
-    found = r->p[1] ? strchr(from, r->p[1]) : NULL;
-
-    if (found == NULL) {
-        return tenant_json_fail(r, TENANT_JSON_SYNTAX, r->p);
-    }
-
-    *dst = to[found - from];
-    *n = 1;
-    r->p += 2;
-    return true;
-}
-
-
 static bool
 tenant_json_scratch(tenant_json_reader_t *r)
 {
@@ -314,41 +135,20 @@ tenant_json_scratch(tenant_json_reader_t *r)
 
 
 /*
- * Moves over bytes that stand for themselves.  Returns the byte that ends
- * the run, '"' or '\\', or 0 with the error set.
+ * To the byte that ends a run of bytes that stand for themselves: '"' or
+ * '\\', or 0 with the error set.
  */
 static int
-tenant_json_plain(tenant_json_reader_t *r, const uint8_t *open)
+tenant_json_run(tenant_json_reader_t *r, const uint8_t *open)
 {
-    size_t  n;
+    tenant_json_code_t  code = tenant_json_plain(&r->p, r->end);
 
-    while (r->p < r->end) {
-        if (*r->p == '"' || *r->p == '\\') {
-            return *r->p;
-        }
-
-        if (*r->p < 0x20) {
-            (void) tenant_json_fail(r, *r->p ? TENANT_JSON_CONTROL
-                                             : TENANT_JSON_NUL, r->p);
-            return 0;
-        }
-
-        if (*r->p < 0x80) {
-            r->p++;
-            continue;
-        }
-
-        n = tenant_json_utf8_len(r->p, r->end);
-
-        if (n == 0) {
-            (void) tenant_json_fail(r, TENANT_JSON_UTF8, r->p);
-            return 0;
-        }
-
-        r->p += n;
+    if (code == TENANT_JSON_OK) {
+        return *r->p;
     }
 
-    (void) tenant_json_fail(r, TENANT_JSON_SYNTAX, open);
+    (void) tenant_json_fail(r, code, code == TENANT_JSON_SYNTAX ? open
+                                                                : r->p);
     return 0;
 }
 
@@ -358,15 +158,16 @@ tenant_json_plain(tenant_json_reader_t *r, const uint8_t *open)
  * text, one with escapes from the scratch; both stay until the end.
  */
 static bool
-tenant_json_string(tenant_json_reader_t *r, tenant_str_t *str)
+tenant_json_quoted(tenant_json_reader_t *r, tenant_str_t *str)
 {
-    const uint8_t  *open = r->p, *run;
-    char           *dst;
-    size_t          n;
-    int             c;
+    const uint8_t      *open = r->p, *run;
+    tenant_json_code_t  code;
+    char               *dst;
+    size_t              n;
+    int                 c;
 
     run = ++r->p;
-    c = tenant_json_plain(r, open);
+    c = tenant_json_run(r, open);
 
     if (c == '"') {
         str->data = (const char *) run;
@@ -391,13 +192,15 @@ tenant_json_string(tenant_json_reader_t *r, tenant_str_t *str)
             break;
         }
 
-        if (!tenant_json_escape(r, dst, &n)) {
-            return false;
+        code = tenant_json_escape(&r->p, r->end, dst, &n);
+
+        if (code != TENANT_JSON_OK) {
+            return tenant_json_fail(r, code, r->p);
         }
 
         dst += n;
         run = r->p;
-        c = tenant_json_plain(r, open);
+        c = tenant_json_run(r, open);
 
         if (c == 0) {
             return false;
@@ -416,108 +219,22 @@ tenant_json_string_value(tenant_json_reader_t *r)
 {
     tenant_str_t  str;
 
-    return tenant_json_string(r, &str)
+    return tenant_json_quoted(r, &str)
            ? tenant_json_made(r, json_stringn_nocheck(str.data, str.len))
            : NULL;
 }
 
 
-/* 1*DIGIT; false if there is none */
-static bool
-tenant_json_digits(tenant_json_reader_t *r)
-{
-    const uint8_t  *first = r->p;
-
-    while (r->p < r->end && *r->p >= '0' && *r->p <= '9') {
-        r->p++;
-    }
-
-    return r->p != first;
-}
-
-
-/*
- * number = [ "-" ] int [ "." 1*DIGIT ] [ ( "e" / "E" ) [ "+" / "-" ] 1*DIGIT ]
- * int = "0" / ( DIGIT1-9 *DIGIT )
- */
-static bool
-tenant_json_number_text(tenant_json_reader_t *r, bool *real)
-{
-    *real = false;
-
-    if (*r->p == '-') {
-        r->p++;
-    }
-
-    if (r->p < r->end && *r->p == '0') {
-        r->p++;
-
-    } else if (!tenant_json_digits(r)) {
-        return false;
-    }
-
-    if (r->p < r->end && *r->p == '.') {
-        *real = true;
-        r->p++;
-
-        if (!tenant_json_digits(r)) {
-            return false;
-        }
-    }
-
-    if (r->p < r->end && (*r->p == 'e' || *r->p == 'E')) {
-        *real = true;
-        r->p++;
-
-        if (r->p < r->end && (*r->p == '+' || *r->p == '-')) {
-            r->p++;
-        }
-
-        return tenant_json_digits(r);
-    }
-
-    return true;
-}
-
-
-static bool
-tenant_json_integer(const uint8_t *p, const uint8_t *end, int64_t *value)
-{
-    bool     negative = *p == '-';
-    int64_t  v = 0;
-
-    /* below zero all the way: INT64_MIN has no positive counterpart */
-    for (p += negative; p < end; p++) {
-        if (__builtin_mul_overflow(v, 10, &v)
-            || __builtin_sub_overflow(v, *p - '0', &v))
-        {
-            return false;
-        }
-    }
-
-    *value = v;
-    return negative || !__builtin_sub_overflow((int64_t) 0, v, value);
-}
-
-
 static json_t *
-tenant_json_number(tenant_json_reader_t *r)
+tenant_json_number_value(tenant_json_reader_t *r)
 {
     const uint8_t  *first = r->p;
-    char            text[TENANT_JSON_NUMBER_MAX + 1], *point;
     int64_t         integer;
     double          value;
-    size_t          len;
     bool            real;
 
-    if (!tenant_json_number_text(r, &real)) {
+    if (!tenant_json_number(&r->p, r->end, &real)) {
         return tenant_json_fail_null(r, TENANT_JSON_SYNTAX, r->p);
-    }
-
-    len = (size_t) (r->p - first);
-
-    if (len > TENANT_JSON_NUMBER_MAX) {
-        return tenant_json_fail_null(r, TENANT_JSON_NUMBER, first);
     }
 
     if (!real) {
@@ -526,18 +243,7 @@ tenant_json_number(tenant_json_reader_t *r)
                : tenant_json_fail_null(r, TENANT_JSON_NUMBER, first);
     }
 
-    memcpy(text, first, len);
-    text[len] = '\0';
-    point = strchr(text, '.');
-
-    if (point != NULL) {
-        /* strtod() reads the locale's point, JSON knows one only */
-        *point = localeconv()->decimal_point[0];
-    }
-
-    value = strtod(text, NULL);
-
-    return isfinite(value)
+    return tenant_json_real(first, r->p, &value)
            ? tenant_json_made(r, json_real(value))
            : tenant_json_fail_null(r, TENANT_JSON_NUMBER, first);
 }
@@ -587,7 +293,7 @@ tenant_json_member(tenant_json_reader_t *r, json_t *object, unsigned depth)
 
     at = r->p;
 
-    if (!tenant_json_string(r, &name)) {
+    if (!tenant_json_quoted(r, &name)) {
         return false;
     }
 
@@ -725,7 +431,7 @@ tenant_json_value(tenant_json_reader_t *r, unsigned depth)
     case '-':
     case '0': case '1': case '2': case '3': case '4':
     case '5': case '6': case '7': case '8': case '9':
-        return tenant_json_number(r);
+        return tenant_json_number_value(r);
     default:
         return tenant_json_fail_null(r, TENANT_JSON_SYNTAX, r->p);
     }
@@ -758,6 +464,18 @@ tenant_json_root(tenant_json_reader_t *r)
     }
 
     return root;
+}
+
+
+tenant_str_t
+tenant_json_string(const json_t *value)
+{
+    if (!json_is_string(value)) {
+        return (tenant_str_t) { NULL, 0 };
+    }
+
+    return (tenant_str_t) { json_string_value(value),
+                            json_string_length(value) };
 }
 
 

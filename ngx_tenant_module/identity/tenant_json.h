@@ -1,7 +1,8 @@
 /*
- * A strict front to jansson for text that nobody has vouched for: JOSE
- * headers, claims sets, JWK Sets.  RFC 8259 with the cautions of RFC 7493
- * and RFC 8725 section 2.4 made into refusals.
+ * A strict front to jansson for text that nobody has vouched for: documents
+ * of the registry, JWK Sets, discovery.  RFC 8259 with the cautions of RFC
+ * 7493 and RFC 8725 section 2.4 made into refusals.  Tokens are read by the
+ * same rules, and without memory, by tenant_value.h.
  */
 
 #ifndef TENANT_JSON_H
@@ -11,6 +12,8 @@
 #include <stdint.h>
 
 #include <jansson.h>
+
+#include "tenant_str.h"
 
 
 typedef enum {
@@ -67,6 +70,10 @@ extern const tenant_json_limits_t  tenant_json_jwks_limits;
  */
 json_t *tenant_json_parse(const char *text, size_t len,
     const tenant_json_limits_t *limits, tenant_json_error_t *err);
+
+
+/* The bytes of a JSON string, borrowed; data NULL if value is no string. */
+tenant_str_t tenant_json_string(const json_t *value);
 
 
 /* A static description without any of the text's content. */

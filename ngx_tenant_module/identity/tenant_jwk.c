@@ -6,7 +6,6 @@
 #include <openssl/param_build.h>
 
 #include "tenant_b64url.h"
-#include "tenant_claim_path.h"
 #include "tenant_jwk.h"
 
 
@@ -91,7 +90,7 @@ static bool
 tenant_jwk_bytes(const json_t *json, const char *name, uint8_t *buf,
     size_t size, size_t *len)
 {
-    tenant_str_t  text = tenant_claim_string(json_object_get(json, name));
+    tenant_str_t  text = tenant_json_string(json_object_get(json, name));
 
     return text.len != 0 && TENANT_B64URL_DECODED(text.len) <= size
            && tenant_b64url_decode(buf, len, text.data, text.len);
@@ -108,7 +107,7 @@ tenant_jwk_kid_valid(tenant_str_t kid)
 tenant_str_t
 tenant_jwk_kid(const json_t *json)
 {
-    tenant_str_t  kid = tenant_claim_string(json_object_get(json, "kid"));
+    tenant_str_t  kid = tenant_json_string(json_object_get(json, "kid"));
 
     return tenant_jwk_kid_valid(kid) ? kid : (tenant_str_t) { NULL, 0 };
 }
@@ -118,18 +117,19 @@ tenant_jwk_kid(const json_t *json)
 static bool
 tenant_jwk_may_verify(const json_t *key_ops)
 {
-    tenant_claim_texts_t  texts;
-    tenant_str_t          text;
-    bool                  found = false;
+    const json_t  *value;
+    size_t         i;
+    bool           found = false;
 
-    if (!json_is_array(key_ops)
-        || !tenant_claim_texts(&texts, key_ops, false))
-    {
-        return false;
-    }
+    for (i = 0; i < json_array_size(key_ops); i++) {
+        value = json_array_get(key_ops, i);
 
-    while (tenant_claim_texts_next(&texts, &text)) {
-        found |= tenant_str_eq(text, tenant_str("verify"));
+        if (!json_is_string(value)) {
+            return false;
+        }
+
+        found |= tenant_str_eq(tenant_json_string(value),
+                               tenant_str("verify"));
     }
 
     return found;
@@ -145,7 +145,7 @@ tenant_jwk_check_common(const json_t *json, const char **reason)
     const json_t  *kid = json_object_get(json, "kid");
 
     if (use != NULL
-        && !tenant_str_eq(tenant_claim_string(use), tenant_str("sig")))
+        && !tenant_str_eq(tenant_json_string(use), tenant_str("sig")))
     {
         return tenant_jwk_skip(reason, "use is not \"sig\"");
     }
@@ -154,7 +154,7 @@ tenant_jwk_check_common(const json_t *json, const char **reason)
         return tenant_jwk_skip(reason, "key_ops without \"verify\"");
     }
 
-    if (kid != NULL && !tenant_jwk_kid_valid(tenant_claim_string(kid))) {
+    if (kid != NULL && !tenant_jwk_kid_valid(tenant_json_string(kid))) {
         return tenant_jwk_skip(reason, "kid is not a string of 1 to 256"
                                        " bytes");
     }
@@ -190,7 +190,7 @@ tenant_jwk_narrow(const json_t *json, tenant_jwk_t *jwk, const char **reason)
         return TENANT_JWK_OK;
     }
 
-    if (!tenant_alg_find(tenant_claim_string(value), &alg)) {
+    if (!tenant_alg_find(tenant_json_string(value), &alg)) {
         return tenant_jwk_skip(reason, "alg is not a supported signature"
                                        " algorithm");
     }
@@ -346,7 +346,7 @@ tenant_jwk_parse_ec(const json_t *json, tenant_jwk_t *jwk,
     uint8_t                    point[1 + 2 * TENANT_JWK_COORDINATE_MAX];
     size_t                     i, len, x_len, y_len;
 
-    crv = tenant_claim_string(json_object_get(json, "crv"));
+    crv = tenant_json_string(json_object_get(json, "crv"));
 
     for (i = 0; i < TENANT_JWK_COUNT(tenant_jwk_curves); i++) {
         if (tenant_str_eq(tenant_jwk_curves[i].crv, crv)) {
@@ -387,7 +387,7 @@ tenant_jwk_parse_okp(const json_t *json, tenant_jwk_t *jwk,
     uint8_t                      x[57];
     size_t                       i, len;
 
-    crv = tenant_claim_string(json_object_get(json, "crv"));
+    crv = tenant_json_string(json_object_get(json, "crv"));
 
     for (i = 0; i < TENANT_JWK_COUNT(tenant_jwk_edwards); i++) {
         if (tenant_str_eq(tenant_jwk_edwards[i].crv, crv)) {
@@ -460,7 +460,7 @@ tenant_jwk_parse_kty(const json_t *json, tenant_jwk_t *jwk,
     tenant_str_t         kty;
     tenant_jwk_status_t  status;
 
-    kty = tenant_claim_string(json_object_get(json, "kty"));
+    kty = tenant_json_string(json_object_get(json, "kty"));
 
     if (tenant_str_eq(kty, tenant_str("oct"))) {
         return tenant_jwk_parse_oct(json, jwk, reason);

@@ -1,7 +1,6 @@
 #include <string.h>
 
 #include "tenant_b64url.h"
-#include "tenant_claim_path.h"
 #include "tenant_jws.h"
 
 
@@ -152,19 +151,18 @@ tenant_jws_kid_accepted(tenant_str_t kid)
 }
 
 
-/*
- * The kid outlives the parsed header, so it is copied over the decoded
- * header, in which it stood: room for it there is, as escapes only shorten.
- */
 static tenant_jws_result_t
-tenant_jws_kid(tenant_jws_t *jws, const json_t *header, uint8_t *room)
+tenant_jws_kid(tenant_jws_t *jws, const tenant_value_t *header)
 {
-    const json_t  *value = json_object_get(header, "kid");
-    tenant_str_t   kid = tenant_claim_string(value);
+    const tenant_value_t  *value = tenant_value_get(header,
+                                                    tenant_str("kid"));
+    tenant_str_t           kid;
 
     if (value == NULL) {
         return TENANT_JWS_OK;
     }
+
+    kid = tenant_value_text(value);
 
     if (!tenant_jws_kid_accepted(kid)) {
         return tenant_jws_refuse(jws, TENANT_JWS_MALFORMED,
@@ -172,30 +170,28 @@ tenant_jws_kid(tenant_jws_t *jws, const json_t *header, uint8_t *room)
                                  " bytes");
     }
 
-    memcpy(room, kid.data, kid.len);
-    jws->kid.data = (const char *) room;
-    jws->kid.len = kid.len;
+    jws->kid = kid;
     return TENANT_JWS_OK;
 }
 
 
 /* typ and cty, RFC 7515 sections 4.1.9 and 4.1.10 */
 static tenant_jws_result_t
-tenant_jws_types(tenant_jws_t *jws, const json_t *header,
+tenant_jws_types(tenant_jws_t *jws, const tenant_value_t *header,
     const tenant_jws_conf_t *conf)
 {
-    const json_t  *typ = json_object_get(header, "typ");
-    const json_t  *cty = json_object_get(header, "cty");
+    const tenant_value_t  *typ = tenant_value_get(header, tenant_str("typ"));
+    const tenant_value_t  *cty = tenant_value_get(header, tenant_str("cty"));
     tenant_str_t   type;
 
-    if (typ != NULL && !json_is_string(typ)) {
+    if (typ != NULL && typ->kind != TENANT_VALUE_STRING) {
         return tenant_jws_refuse(jws, TENANT_JWS_MALFORMED,
                                  "typ is not a string");
     }
 
     if (conf->ntyp != 0
         && (typ == NULL
-            || !tenant_jws_typ_accepted(conf, tenant_claim_string(typ))))
+            || !tenant_jws_typ_accepted(conf, tenant_value_text(typ))))
     {
         return tenant_jws_refuse(jws, TENANT_JWS_MALFORMED,
                                  "typ is not an accepted token type");
@@ -205,7 +201,7 @@ tenant_jws_types(tenant_jws_t *jws, const json_t *header,
         return TENANT_JWS_OK;
     }
 
-    type = tenant_claim_string(cty);
+    type = tenant_value_text(cty);
 
     if (type.data == NULL || tenant_jws_same_type(type, tenant_str("JWT"))) {
         return tenant_jws_refuse(jws, TENANT_JWS_MALFORMED,
@@ -218,16 +214,16 @@ tenant_jws_types(tenant_jws_t *jws, const json_t *header,
 
 
 static tenant_jws_result_t
-tenant_jws_alg(tenant_jws_t *jws, const json_t *header)
+tenant_jws_alg(tenant_jws_t *jws, const tenant_value_t *header)
 {
-    const json_t  *value = json_object_get(header, "alg");
+    const tenant_value_t  *value = tenant_value_get(header, tenant_str("alg"));
 
-    if (!json_is_string(value)) {
+    if (!tenant_value_is(value, TENANT_VALUE_STRING)) {
         return tenant_jws_refuse(jws, TENANT_JWS_MALFORMED,
                                  "alg is missing or not a string");
     }
 
-    if (!tenant_alg_find(tenant_claim_string(value), &jws->alg)) {
+    if (!tenant_alg_find(tenant_value_text(value), &jws->alg)) {
         return tenant_jws_refuse(jws, TENANT_JWS_UNSUPPORTED_ALG,
                                  "alg is not a supported signature"
                                  " algorithm");
@@ -238,18 +234,18 @@ tenant_jws_alg(tenant_jws_t *jws, const json_t *header)
 
 
 static tenant_jws_result_t
-tenant_jws_header(tenant_jws_t *jws, const json_t *header,
-    const tenant_jws_conf_t *conf, uint8_t *room)
+tenant_jws_header(tenant_jws_t *jws, const tenant_value_t *header,
+    const tenant_jws_conf_t *conf)
 {
     tenant_jws_result_t  result;
 
-    if (json_object_get(header, "crit") != NULL) {
+    if (tenant_value_get(header, tenant_str("crit")) != NULL) {
         return tenant_jws_refuse(jws, TENANT_JWS_MALFORMED,
                                  "crit names extensions and none is"
                                  " understood");
     }
 
-    if (json_object_get(header, "b64") != NULL) {
+    if (tenant_value_get(header, tenant_str("b64")) != NULL) {
         return tenant_jws_refuse(jws, TENANT_JWS_MALFORMED,
                                  "b64 is not supported");
     }
@@ -261,7 +257,7 @@ tenant_jws_header(tenant_jws_t *jws, const json_t *header,
     }
 
     if (result == TENANT_JWS_OK) {
-        result = tenant_jws_kid(jws, header, room);
+        result = tenant_jws_kid(jws, header);
     }
 
     return result;
@@ -269,14 +265,14 @@ tenant_jws_header(tenant_jws_t *jws, const json_t *header,
 
 
 static tenant_jws_result_t
-tenant_jws_decode(tenant_jws_t *jws, const tenant_jws_parts_t *parts,
-    const tenant_jws_conf_t *conf, uint8_t *scratch)
+tenant_jws_decode(tenant_jws_t *jws, tenant_tape_t *tape,
+    const tenant_jws_parts_t *parts, const tenant_jws_conf_t *conf,
+    uint8_t *scratch)
 {
-    tenant_json_error_t   err;
-    tenant_jws_result_t   result;
-    tenant_str_t          header, sig;
-    uint8_t              *dst = scratch;
-    json_t               *json;
+    const tenant_value_t  *values;
+    tenant_json_error_t    err;
+    tenant_str_t           header, sig;
+    uint8_t               *dst = scratch;
 
     if (!tenant_jws_decode_part(&dst, parts->header, &header)
         || !tenant_jws_decode_part(&dst, parts->payload, &jws->payload)
@@ -289,25 +285,24 @@ tenant_jws_decode(tenant_jws_t *jws, const tenant_jws_parts_t *parts,
     jws->sig = (const uint8_t *) sig.data;
     jws->sig_len = sig.len;
 
-    json = tenant_json_parse(header.data, header.len,
-                             &tenant_json_token_limits, &err);
+    values = tenant_value_read(tape, (char *) scratch, header.len,
+                               &tenant_json_token_limits, &err);
 
-    if (json == NULL) {
+    if (values == NULL) {
         return tenant_jws_refuse(jws, err.code == TENANT_JSON_NO_MEMORY
                                       ? TENANT_JWS_FAULT
                                       : TENANT_JWS_MALFORMED,
                                  "header is not strict JSON");
     }
 
-    result = tenant_jws_header(jws, json, conf, scratch);
-    json_decref(json);
-    return result;
+    return tenant_jws_header(jws, values, conf);
 }
 
 
 tenant_jws_result_t
-tenant_jws_parse(tenant_jws_t *jws, const char *token, size_t len,
-    const tenant_jws_conf_t *conf, uint8_t *scratch, size_t scratch_len)
+tenant_jws_parse(tenant_jws_t *jws, tenant_tape_t *tape, const char *token,
+    size_t len, const tenant_jws_conf_t *conf, uint8_t *scratch,
+    size_t scratch_len)
 {
     tenant_jws_parts_t  parts;
     size_t              max_len;
@@ -334,13 +329,13 @@ tenant_jws_parse(tenant_jws_t *jws, const char *token, size_t len,
     jws->signed_part.data = token;
     jws->signed_part.len = parts.header.len + 1 + parts.payload.len;
 
-    return tenant_jws_decode(jws, &parts, conf, scratch);
+    return tenant_jws_decode(jws, tape, &parts, conf, scratch);
 }
 
 
 tenant_jws_result_t
-tenant_jws_claims(tenant_jws_t *jws, json_t **claims,
-    tenant_json_error_t *err)
+tenant_jws_claims(tenant_jws_t *jws, tenant_tape_t *tape,
+    const tenant_value_t **claims, tenant_json_error_t *err)
 {
     tenant_json_error_t  local;
 
@@ -348,8 +343,10 @@ tenant_jws_claims(tenant_jws_t *jws, json_t **claims,
         err = &local;
     }
 
-    *claims = tenant_json_parse(jws->payload.data, jws->payload.len,
-                                &tenant_json_token_limits, err);
+    /* the payload stands in the caller's scratch */
+    *claims = tenant_value_read(tape, (char *) jws->payload.data,
+                                jws->payload.len, &tenant_json_token_limits,
+                                err);
 
     if (*claims != NULL) {
         return TENANT_JWS_OK;

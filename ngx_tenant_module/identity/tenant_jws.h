@@ -7,8 +7,8 @@
  *                          learn the issuer and thereby the keys
  *     tenant_jws_verify    OK makes the claims true
  *
- * Only tenant_jws_claims() takes memory (jansson); the rest works in the
- * caller's scratch buffer.
+ * No memory is taken but the caller's: a scratch buffer, and a tape for the
+ * values of header and payload, one after the other.
  */
 
 #ifndef TENANT_JWS_H
@@ -17,12 +17,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <jansson.h>
-
 #include "tenant_alg.h"
 #include "tenant_json.h"
 #include "tenant_jwks.h"
 #include "tenant_str.h"
+#include "tenant_value.h"
 
 
 #define TENANT_JWS_LEN_DEFAULT  8192        /* bytes of token */
@@ -71,7 +70,8 @@ typedef struct {
 
 /*
  * Splits, decodes and checks the header of len bytes of token.  scratch has
- * room for TENANT_JWS_SCRATCH(len) bytes and must live as long as *jws.
+ * room for TENANT_JWS_SCRATCH(len) bytes and must live as long as *jws; the
+ * tape is free again afterwards.
  *
  * Refused: anything but three non-empty base64url parts; a header that is
  * not strict JSON; alg missing, not a string or not supported; crit (RFC
@@ -82,18 +82,19 @@ typedef struct {
  *
  * Returns OK, TOO_LARGE, MALFORMED, UNSUPPORTED_ALG or FAULT.
  */
-tenant_jws_result_t tenant_jws_parse(tenant_jws_t *jws, const char *token,
-    size_t len, const tenant_jws_conf_t *conf, uint8_t *scratch,
-    size_t scratch_len);
+tenant_jws_result_t tenant_jws_parse(tenant_jws_t *jws, tenant_tape_t *tape,
+    const char *token, size_t len, const tenant_jws_conf_t *conf,
+    uint8_t *scratch, size_t scratch_len);
 
 
 /*
- * The payload as a claims set (RFC 7519 section 4): OK with a new reference
- * in *claims, MALFORMED, or FAULT.  err may be NULL.  Nothing may be
- * concluded from the claims but which keys to try, until tenant_jws_verify().
+ * The payload as a claims set (RFC 7519 section 4): OK with *claims, which
+ * stands in tape and scratch, MALFORMED, or FAULT.  err may be NULL.  To be
+ * called once, as it changes the payload.  Nothing may be concluded from the
+ * claims but which keys to try, until tenant_jws_verify().
  */
-tenant_jws_result_t tenant_jws_claims(tenant_jws_t *jws, json_t **claims,
-    tenant_json_error_t *err);
+tenant_jws_result_t tenant_jws_claims(tenant_jws_t *jws, tenant_tape_t *tape,
+    const tenant_value_t **claims, tenant_json_error_t *err);
 
 
 /*

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "tenant_claim_path.h"
+#include "tenant_json.h"
 #include "tenant_rules.h"
 
 
@@ -166,7 +167,7 @@ static tenant_rules_status_t
 tenant_rules_text(tenant_rules_parser_t *parser, const json_t *value,
     tenant_str_t *text)
 {
-    *text = tenant_claim_string(value);
+    *text = tenant_json_string(value);
 
     return text->len != 0 && text->len <= TENANT_RULES_TEXT_MAX
            ? TENANT_RULES_OK
@@ -178,7 +179,7 @@ static tenant_rules_status_t
 tenant_rules_path(tenant_rules_parser_t *parser, const json_t *value,
     tenant_str_t *path)
 {
-    *path = tenant_claim_string(value);
+    *path = tenant_json_string(value);
 
     return tenant_claim_path_valid(*path)
            ? TENANT_RULES_OK
@@ -254,7 +255,7 @@ tenant_rules_algorithms(tenant_rules_parser_t *parser, const json_t *value)
     for (i = 0; i < json_array_size(value); i++) {
         before = tenant_rules_enter_index(parser, i);
 
-        if (!tenant_alg_find(tenant_claim_string(json_array_get(value, i)),
+        if (!tenant_alg_find(tenant_json_string(json_array_get(value, i)),
                              &alg))
         {
             return tenant_rules_invalid(parser, "not a supported signature"

@@ -140,6 +140,8 @@ typedef struct {
     ngx_queue_t               running;     /* ngx_http_tenant_caller_t:
                                               requests */
     void                     *counters;    /* shared slot of metering/ */
+    void                     *authz;       /* authz/ hangs its Cedar entity
+                                              here */
 } ngx_http_tenant_tenant_t;
 
 

@@ -56,25 +56,26 @@ tenant_jws_result_t
 jws_check_with(const char *text, size_t len, tenant_jwks_t *set,
     const tenant_jws_conf_t *conf)
 {
-    static uint8_t        scratch[TENANT_JWS_SCRATCH(TENANT_JWS_LEN_MAX)];
-    tenant_jws_result_t   result;
-    json_t               *claims = NULL;
+    static uint8_t         scratch[TENANT_JWS_SCRATCH(TENANT_JWS_LEN_MAX)];
+    static tenant_value_t  values[1024];
+    tenant_tape_t          tape = { values, 1024, NULL, NULL };
+    tenant_jws_result_t    result;
+    const tenant_value_t  *claims = NULL;
 
-    result = tenant_jws_parse(&fx.jws, text, len, conf, scratch,
+    result = tenant_jws_parse(&fx.jws, &tape, text, len, conf, scratch,
                               TENANT_JWS_SCRATCH(len) < sizeof(scratch)
                               ? TENANT_JWS_SCRATCH(len) : sizeof(scratch));
 
     if (result == TENANT_JWS_OK) {
-        result = tenant_jws_claims(&fx.jws, &claims, NULL);
+        result = tenant_jws_claims(&fx.jws, &tape, &claims, NULL);
     }
 
     if (result == TENANT_JWS_OK) {
-        ck_assert(json_is_object(claims));
+        ck_assert(tenant_value_is(claims, TENANT_VALUE_OBJECT));
         result = tenant_jws_verify(&fx.jws, set, TENANT_ALGS_ALL, NULL);
     }
 
     ck_assert((result == TENANT_JWS_OK) == (fx.jws.reason == NULL));
-    json_decref(claims);
     return result;
 }
 

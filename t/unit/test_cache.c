@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,14 @@ get(tenant_cache_t *cache, const char *token, int64_t now)
 }
 
 
+/* Bytes of an empty cache. */
+static size_t
+empty_bytes(void)
+{
+    return tenant_cache_block_size(64 * tenant_cache_entry_size());
+}
+
+
 static tenant_cache_stats_t
 stats(const tenant_cache_t *cache)
 {
@@ -79,7 +88,7 @@ START_TEST(token_is_found_only_whole_and_in_time)
     ck_assert_uint_eq(stats(cache).expired, 1);
     ck_assert_uint_eq(stats(cache).misses, 6);
     ck_assert_uint_eq(stats(cache).entries, 0);
-    ck_assert_uint_eq(stats(cache).bytes, 0);
+    ck_assert_uint_eq(stats(cache).bytes, empty_bytes());
     tenant_cache_destroy(cache);
     ck_assert_int_eq(released[1], 1);
 }
@@ -121,7 +130,7 @@ START_TEST(tokens_that_differ_in_one_byte_are_two)
 END_TEST
 
 
-START_TEST(least_recently_used_leaves_first)
+START_TEST(what_was_not_found_since_leaves_first)
 {
     tenant_cache_t  *cache = create(3, 65536);
 
@@ -129,6 +138,7 @@ START_TEST(least_recently_used_leaves_first)
     put(cache, "b", 2, 2000);
     put(cache, "c", 3, 2000);
     ck_assert_int_eq(get(cache, "a", 1000), 1);
+    ck_assert_int_eq(get(cache, "c", 1000), 3);
     put(cache, "d", 4, 2000);
 
     ck_assert_int_eq(get(cache, "b", 1000), -1);
@@ -139,47 +149,141 @@ START_TEST(least_recently_used_leaves_first)
     ck_assert_uint_eq(stats(cache).evictions, 1);
     ck_assert_uint_eq(stats(cache).entries, 3);
 
+    /* when all were found, one of them goes, and not the new one */
     put(cache, "e", 5, 2000);
-    ck_assert_int_eq(get(cache, "a", 1000), -1);
+    ck_assert_int_eq(get(cache, "e", 1000), 5);
+    ck_assert_uint_eq(stats(cache).entries, 3);
+    ck_assert_uint_eq(stats(cache).evictions, 2);
     tenant_cache_destroy(cache);
 }
 END_TEST
 
 
-START_TEST(bytes_are_bounded_with_the_values)
+START_TEST(what_is_over_leaves_before_what_is_not)
 {
-    size_t           one = tenant_cache_entry_size(10) + 100;
-    tenant_cache_t  *cache = create(100, 3 * one);
+    tenant_cache_t  *cache = create(3, 65536);
+
+    put(cache, "a", 1, 2000);
+    put(cache, "b", 2, 1500);
+    put(cache, "c", 3, 2000);
+    ck_assert_int_eq(get(cache, "a", 1400), 1);
+    ck_assert_int_eq(get(cache, "b", 1400), 2);
+    ck_assert_int_eq(get(cache, "c", 1400), 3);
+    ck_assert_int_eq(tenant_cache_insert(cache, "d", 1, &released[4], 100,
+                                         2000, 1600), TENANT_CACHE_OK);
+    ck_assert_int_eq(released[1] + released[3], 0);
+    ck_assert_int_eq(released[2], 1);
+    tenant_cache_destroy(cache);
+}
+END_TEST
+
+
+/* Most of those in use stay while others come and go. */
+START_TEST(tokens_in_use_survive_a_flood_of_others)
+{
+    tenant_cache_t  *cache = create(100, 1 << 20);
+    char             token[16];
+    int              i, n, kept = 0;
+
+    for (i = 0; i < 50; i++) {
+        snprintf(token, sizeof(token), "u%d", i);
+        put(cache, token, i, 2000);
+    }
+
+    for (n = 0; n < 2000; n++) {
+        snprintf(token, sizeof(token), "flood%d", n);
+        put(cache, token, 1000 + n, 2000);
+        snprintf(token, sizeof(token), "u%d", n % 50);
+        (void) get(cache, token, 1000);
+    }
+
+    for (i = 0; i < 50; i++) {
+        snprintf(token, sizeof(token), "u%d", i);
+        kept += get(cache, token, 1000) == i;
+    }
+
+    ck_assert_int_ge(kept, 45);
+    tenant_cache_destroy(cache);
+}
+END_TEST
+
+
+START_TEST(bytes_are_bounded_with_table_and_values)
+{
+    size_t           table = empty_bytes(), max = table + 300;
+    tenant_cache_t  *cache = create(100, max);
     char             token[11];
     int              i;
 
     for (i = 0; i < 10; i++) {
         snprintf(token, sizeof(token), "%010d", i);
         ck_assert_int_eq(put(cache, token, i, 2000), TENANT_CACHE_OK);
-        ck_assert_uint_le(stats(cache).bytes, 3 * one);
+        ck_assert_uint_le(stats(cache).bytes, max);
     }
 
     ck_assert_uint_eq(stats(cache).entries, 3);
-    ck_assert_uint_eq(stats(cache).bytes, 3 * one);
+    ck_assert_uint_eq(stats(cache).bytes, max);
     ck_assert_uint_eq(stats(cache).evictions, 7);
 
     /* a large one pushes out all the others */
-    ck_assert_int_eq(tenant_cache_insert(cache, "x", 1, &released[50],
-                     3 * one - tenant_cache_entry_size(1), 2000, 1000),
-                     TENANT_CACHE_OK);
+    ck_assert_int_eq(tenant_cache_insert(cache, "x", 1, &released[50], 300,
+                                         2000, 1000), TENANT_CACHE_OK);
     ck_assert_uint_eq(stats(cache).entries, 1);
-    ck_assert_uint_eq(stats(cache).bytes, 3 * one);
+    ck_assert_uint_eq(stats(cache).bytes, max);
 
     /* one that can never fit pushes out none, and stays the caller's */
-    ck_assert_int_eq(tenant_cache_insert(cache, "yy", 2, &released[51],
-                     3 * one - tenant_cache_entry_size(1), 2000, 1000),
-                     TENANT_CACHE_TOO_LARGE);
+    ck_assert_int_eq(tenant_cache_insert(cache, "yy", 2, &released[51], 301,
+                                         2000, 1000), TENANT_CACHE_TOO_LARGE);
     ck_assert_int_eq(tenant_cache_insert(cache, "y", 1, &released[51],
                      SIZE_MAX, 2000, 1000), TENANT_CACHE_TOO_LARGE);
     ck_assert_uint_eq(stats(cache).entries, 1);
     tenant_cache_destroy(cache);
     ck_assert_int_eq(released[50], 1);
     ck_assert_int_eq(released[51], 0);
+
+    /* a table that fills all of it holds nothing */
+    cache = create(100, table - 1);
+    ck_assert_int_eq(put(cache, "a", 1, 2000), TENANT_CACHE_TOO_LARGE);
+    tenant_cache_destroy(cache);
+}
+END_TEST
+
+
+START_TEST(table_grows_as_far_as_there_is_room)
+{
+    tenant_cache_t  *cache = create(4096, 1 << 20);
+    char             token[16];
+    int              i;
+
+    for (i = 0; i < 3000; i++) {
+        snprintf(token, sizeof(token), "t%d", i);
+        put(cache, token, i, 2000);
+    }
+
+    ck_assert_uint_eq(stats(cache).entries, 3000);
+    ck_assert_uint_eq(stats(cache).evictions, 0);
+    ck_assert_uint_eq(stats(cache).bytes, 3000 * 100
+                      + tenant_cache_block_size(4096
+                                                * tenant_cache_entry_size()));
+
+    for (i = 0; i < 3000; i++) {
+        snprintf(token, sizeof(token), "t%d", i);
+        ck_assert_int_eq(get(cache, token, 1000), i);
+    }
+
+    tenant_cache_destroy(cache);
+
+    /* without room for a larger table the old one is enough */
+    cache = create(4096, empty_bytes() + 4900);
+
+    for (i = 0; i < 1000; i++) {
+        snprintf(token, sizeof(token), "t%d", i);
+        ck_assert_int_eq(put(cache, token, i, 2000), TENANT_CACHE_OK);
+    }
+
+    ck_assert_uint_eq(stats(cache).entries, 48);
+    ck_assert_uint_eq(stats(cache).bytes, empty_bytes() + 4800);
+    tenant_cache_destroy(cache);
 }
 END_TEST
 
@@ -264,34 +368,46 @@ START_TEST(drop_if_drops_what_the_predicate_names)
 END_TEST
 
 
-/* Against a plain array that does the same: 100,000 random steps. */
+/*
+ * Against a plain array: 200,000 random steps.  What the cache has is what
+ * was put there last; what it has not is over, or was pushed out.
+ */
 START_TEST(random_steps_agree_with_a_model)
 {
-    enum { TOKENS = 64, ENTRIES = 16 };
-    struct { int value; int64_t expires; unsigned used; } model[TOKENS];
+    enum { TOKENS = 300, ENTRIES = 200 };
+    struct { int value; int64_t expires; } model[TOKENS];
     tenant_cache_t  *cache = create(ENTRIES, 1 << 20);
     char             token[16];
     int64_t          now = 1000, expires;
-    unsigned         tick = 0;
-    int              i, step, n, oldest, serial = 0, wanted;
+    int              i, step, got, serial = 0, gone = 0, total = 0;
 
-    memset(model, 0, sizeof(model));
+    for (i = 0; i < TOKENS; i++) {
+        model[i].value = -1;
+    }
+
     srandom(7);
 
-    for (step = 0; step < 100000; step++) {
+    for (step = 0; step < 200000; step++) {
         i = (int) (random() % TOKENS);
         snprintf(token, sizeof(token), "token-%d", i);
         now += random() % 20 == 0;
 
         if (random() % 3) {
-            wanted = model[i].used && now < model[i].expires
-                     ? model[i].value : -1;
-            ck_assert_int_eq(get(cache, token, now), wanted);
-            model[i].used = wanted < 0 ? 0 : ++tick;
+            got = get(cache, token, now);
+
+            if (got >= 0) {
+                ck_assert_int_eq(got, model[i].value);
+                ck_assert_int_lt(now, model[i].expires);
+
+            } else if (model[i].value >= 0) {
+                gone += now < model[i].expires;
+                model[i].value = -1;
+            }
+
             continue;
         }
 
-        expires = now + random() % 20;
+        expires = now + random() % 400;
         serial = (serial + 1) % 4096;
 
         if (expires <= now) {
@@ -304,31 +420,24 @@ START_TEST(random_steps_agree_with_a_model)
         ck_assert_int_eq(tenant_cache_insert(cache, token, strlen(token),
                          &released[serial], 0, expires, now),
                          TENANT_CACHE_OK);
-        model[i].used = 0;
-
-        for (n = 0, oldest = -1, wanted = 0; wanted < TOKENS; wanted++) {
-            n += model[wanted].used != 0;
-
-            if (model[wanted].used
-                && (oldest < 0 || model[wanted].used < model[oldest].used))
-            {
-                oldest = wanted;
-            }
-        }
-
-        if (n == ENTRIES) {
-            model[oldest].used = 0;
-        }
-
-        model[i].used = ++tick;
+        ck_assert_uint_le(stats(cache).entries, ENTRIES);
         model[i].value = serial;
         model[i].expires = expires;
+        total++;
     }
 
+    /* none was lost but by eviction, none released twice or never */
+    ck_assert_int_le(gone, (int) stats(cache).evictions);
     ck_assert_uint_gt(stats(cache).evictions, 1000);
     ck_assert_uint_gt(stats(cache).expired, 500);
     ck_assert_uint_gt(stats(cache).hits, 1000);
     tenant_cache_destroy(cache);
+
+    for (i = 0; i < 4096; i++) {
+        total -= released[i];
+    }
+
+    ck_assert_int_eq(total, 0);
 }
 END_TEST
 
@@ -355,28 +464,89 @@ START_TEST(limits_out_of_range_make_no_cache)
 END_TEST
 
 
-START_TEST(entry_of_a_usual_token_takes_less_than_1_kb)
+static int  *visited;
+
+
+static bool
+visit(const void *value, void *data)
 {
-    ck_assert_uint_lt(tenant_cache_entry_size(800), 1024);
-    ck_assert_uint_ge(tenant_cache_entry_size(800), 800);
+    ck_assert_ptr_eq(data, released);
+    *visited++ = (int) ((const int *) value - released);
+    return false;
+}
+
+
+/* The same token, another key: nobody can work out a second one for both. */
+START_TEST(caches_have_keys_of_their_own)
+{
+    tenant_cache_t  *cache = create(100, 65536), *other = create(100, 65536);
+    char             token[8];
+    int              i, order[2][20];
+
+    for (i = 0; i < 20; i++) {
+        snprintf(token, sizeof(token), "t%d", i);
+        put(cache, token, i, 2000);
+        put(other, token, i, 2000);
+    }
+
+    /* the order of the slots is what is seen of it */
+    visited = order[0];
+    tenant_cache_drop_if(cache, visit, released);
+    visited = order[1];
+    tenant_cache_drop_if(other, visit, released);
+    ck_assert_int_ne(memcmp(order[0], order[1], sizeof(order[0])), 0);
+    tenant_cache_destroy(cache);
+    tenant_cache_destroy(other);
 }
 END_TEST
 
 
-START_TEST(failed_allocation_leaves_the_cache_as_it_was)
+START_TEST(entry_of_a_token_is_small)
+{
+    ck_assert_uint_eq(tenant_cache_entry_size(), 32);
+}
+END_TEST
+
+
+/* Where malloc says it, the sum of blocks is what was taken. */
+START_TEST(size_of_a_block_is_what_malloc_takes)
+{
+    size_t  size;
+    void   *p;
+
+    for (size = 1; size < 5000; size++) {
+        p = malloc(size);
+        ck_assert_uint_ge(tenant_cache_block_size(size),
+                          malloc_usable_size(p) < size + 16
+                          ? malloc_usable_size(p) : size);
+        ck_assert_uint_le(tenant_cache_block_size(size), size + 32);
+        free(p);
+    }
+}
+END_TEST
+
+
+START_TEST(failed_allocation_leaves_a_cache_that_works)
 {
     tenant_cache_conf_t  conf = { 4, 65536, release, released };
-    tenant_cache_t      *cache = create(4, 65536), *other;
+    tenant_cache_t      *cache = create(4096, 1 << 20), *other;
+    char                 token[16];
     size_t               n;
+    int                  i;
     bool                 failed = true;
 
-    put(cache, "a", 1, 2000);
+    for (i = 0; i < 48; i++) {
+        snprintf(token, sizeof(token), "t%d", i);
+        put(cache, token, i, 2000);
+    }
+
+    /* the table cannot grow now: another one has to leave */
     unit_fail_start(0, true);
-    ck_assert_int_eq(put(cache, "a", 2, 2000), TENANT_CACHE_NO_MEMORY);
+    ck_assert_int_eq(put(cache, "new", 100, 2000), TENANT_CACHE_OK);
     ck_assert(unit_fail_stop());
-    ck_assert_int_eq(get(cache, "a", 1000), 1);
-    ck_assert_int_eq(released[1] + released[2], 0);
-    ck_assert_uint_eq(stats(cache).entries, 1);
+    ck_assert_int_eq(get(cache, "new", 1000), 100);
+    ck_assert_uint_eq(stats(cache).entries, 48);
+    ck_assert_uint_eq(stats(cache).evictions, 1);
     tenant_cache_destroy(cache);
 
     for (n = 0; failed; n++) {
@@ -401,15 +571,20 @@ suite_cache(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, token_is_found_only_whole_and_in_time);
     tcase_add_test(t, tokens_that_differ_in_one_byte_are_two);
-    tcase_add_test(t, least_recently_used_leaves_first);
-    tcase_add_test(t, bytes_are_bounded_with_the_values);
+    tcase_add_test(t, what_was_not_found_since_leaves_first);
+    tcase_add_test(t, what_is_over_leaves_before_what_is_not);
+    tcase_add_test(t, tokens_in_use_survive_a_flood_of_others);
+    tcase_add_test(t, bytes_are_bounded_with_table_and_values);
+    tcase_add_test(t, table_grows_as_far_as_there_is_room);
     tcase_add_test(t, token_above_the_limit_and_stale_one_are_not_kept);
     tcase_add_test(t, same_token_replaces_its_value);
     tcase_add_test(t, drop_if_drops_what_the_predicate_names);
     tcase_add_test(t, random_steps_agree_with_a_model);
     tcase_add_test(t, limits_out_of_range_make_no_cache);
-    tcase_add_test(t, entry_of_a_usual_token_takes_less_than_1_kb);
-    tcase_add_test(t, failed_allocation_leaves_the_cache_as_it_was);
+    tcase_add_test(t, caches_have_keys_of_their_own);
+    tcase_add_test(t, entry_of_a_token_is_small);
+    tcase_add_test(t, size_of_a_block_is_what_malloc_takes);
+    tcase_add_test(t, failed_allocation_leaves_a_cache_that_works);
     suite_add_tcase(s, t);
     return s;
 }

@@ -182,9 +182,10 @@ END_TEST
 
 START_TEST(scratch_that_is_too_small_is_a_fault)
 {
-    uint8_t                         scratch[64];
+    tenant_tape_t  tape = { NULL, 0, NULL, NULL };
+    uint8_t        scratch[64];
 
-    ck_assert_int_eq(tenant_jws_parse(&fx.jws, "a.b.c", 5, &any_token,
+    ck_assert_int_eq(tenant_jws_parse(&fx.jws, &tape, "a.b.c", 5, &any_token,
                                       scratch,
                                       TENANT_JWS_SCRATCH(5) - 1),
                      TENANT_JWS_FAULT);

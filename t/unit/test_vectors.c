@@ -146,9 +146,11 @@ verify(const char *token, size_t len, tenant_jwks_t *jwks,
 {
     tenant_jws_result_t  result;
     tenant_jws_t         jws;
+    tenant_value_t       values[TENANT_TAPE_ROOM];
+    tenant_tape_t        tape = { values, TENANT_TAPE_ROOM, NULL, NULL };
     uint8_t              scratch[TENANT_JWS_SCRATCH(8192)];
 
-    result = tenant_jws_parse(&jws, token, len, &conf, scratch,
+    result = tenant_jws_parse(&jws, &tape, token, len, &conf, scratch,
                               sizeof(scratch));
 
     return result == TENANT_JWS_OK

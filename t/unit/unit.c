@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <jansson.h>
 #include <openssl/crypto.h>
@@ -83,6 +84,56 @@ unit_openssl_free(void *p, const char *file, int line)
 }
 
 
+/* What is to be given back: a text and the tapes. */
+static void    *unit_taken[16];
+static size_t   unit_ntaken;
+
+
+void *
+unit_take(void *data, size_t size)
+{
+    (void) data;
+
+    if (unit_fails_now()) {
+        return NULL;
+    }
+
+    ck_assert_uint_lt(unit_ntaken, sizeof(unit_taken) / sizeof(void *));
+    return unit_taken[unit_ntaken++] = malloc(size);
+}
+
+
+const tenant_value_t *
+unit_read(const char *text, size_t len, const tenant_json_limits_t *limits,
+    tenant_json_error_t *err)
+{
+    tenant_tape_t   tape = { NULL, 0, unit_take, NULL };
+    char           *copy;
+
+    while (unit_ntaken != 0) {
+        free(unit_taken[--unit_ntaken]);
+    }
+
+    copy = malloc(len ? len : 1);
+    unit_taken[unit_ntaken++] = copy;
+    memcpy(copy, text, len);
+    return tenant_value_read(&tape, copy, len, limits, err);
+}
+
+
+const tenant_value_t *
+unit_claims(const char *text)
+{
+    tenant_json_error_t    err;
+    const tenant_value_t  *claims;
+
+    claims = unit_read(text, strlen(text), &tenant_json_token_limits, &err);
+    ck_assert_msg(claims != NULL, "%s: %s", text,
+                  tenant_json_reason(err.code));
+    return claims;
+}
+
+
 int
 main(void)
 {
@@ -101,6 +152,7 @@ main(void)
 
     runner = srunner_create(suite_b64url());
     srunner_add_suite(runner, suite_json());
+    srunner_add_suite(runner, suite_value());
     srunner_add_suite(runner, suite_vectors());
     srunner_add_suite(runner, suite_jwks());
     srunner_add_suite(runner, suite_signature());

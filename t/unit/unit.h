@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "tenant_value.h"
+
 
 Suite *suite_actor(void);
 Suite *suite_b64url(void);
@@ -26,6 +28,7 @@ Suite *suite_rules(void);
 Suite *suite_sessions(void);
 Suite *suite_signature(void);
 Suite *suite_siphash(void);
+Suite *suite_value(void);
 Suite *suite_vectors(void);
 
 
@@ -36,6 +39,18 @@ Suite *suite_vectors(void);
  */
 void unit_fail_start(size_t nth, bool openssl);
 bool unit_fail_stop(void);
+
+
+/*
+ * What a JSON object of at most 64 KB reads as; good until the next call.
+ * The text is copied, and ends where the memory ends.
+ */
+const tenant_value_t *unit_read(const char *text, size_t len,
+    const tenant_json_limits_t *limits, tenant_json_error_t *err);
+const tenant_value_t *unit_claims(const char *text);
+
+/* A tape's take(): from what the next unit_read() gives back. */
+void *unit_take(void *data, size_t size);
 
 
 #endif /* UNIT_H */

@@ -19,7 +19,7 @@ ROUTING_SRCS  := $(wildcard ngx_tenant_module/routing/tenant_*.c)
 ROUTING_OBJS  := $(ROUTING_SRCS:ngx_tenant_module/%.c=$(BUILD)/pure/%.o)
 
 UNIT_SRCS     := $(wildcard t/unit/test_*.c) t/unit/unit.c \
-                 t/unit/mint.c t/unit/jws_fixture.c
+                 t/unit/mint.c t/unit/jws_fixture.c t/unit/json_rows.c
 UNIT_OBJS     := $(UNIT_SRCS:t/unit/%.c=$(BUILD)/unit/%.o)
 
 BENCH_OBJS    := $(BUILD)/unit/bench_identity.o $(BUILD)/unit/mint.o
@@ -57,7 +57,7 @@ coverage-unit:
 
 FUZZ_SECONDS  ?= 30
 FUZZ_CC       ?= clang-14
-FUZZ_TARGETS  := fuzz_token fuzz_jwks fuzz_rules fuzz_discovery \
+FUZZ_TARGETS  := fuzz_token fuzz_jwks fuzz_rules fuzz_value fuzz_discovery \
                  fuzz_introspection
 
 $(BUILD)/fuzz/%: t/fuzz/%.c $(IDENTITY_SRCS)

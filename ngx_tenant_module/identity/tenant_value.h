@@ -1,0 +1,123 @@
+/*
+ * JSON of tokens: JOSE headers, claims sets, answers about tokens.  The text
+ * is read once into a flat array of values, in memory of the caller's, and
+ * nothing is copied: strings stand where they stood in the text, unescaped
+ * in place.  What is refused is what tenant_json.h refuses, with the same
+ * codes and places.
+ *
+ *     {"a":[1,"x"]}    object 1  "a"  array 2  1  "x"
+ *
+ * A member is two values, its name and its value; span is the number of
+ * values that one and all in it take, so value + value->span is the next.
+ */
+
+#ifndef TENANT_VALUE_H
+#define TENANT_VALUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tenant_json.h"
+#include "tenant_str.h"
+
+
+typedef enum {
+    TENANT_VALUE_NULL = 0,
+    TENANT_VALUE_FALSE,
+    TENANT_VALUE_TRUE,
+    TENANT_VALUE_INTEGER,
+    TENANT_VALUE_REAL,
+    TENANT_VALUE_STRING,
+    TENANT_VALUE_ARRAY,
+    TENANT_VALUE_OBJECT
+} tenant_value_kind_t;
+
+
+typedef struct {
+    union {
+        const char  *text;          /* string; real, as it was written */
+        int64_t      integer;
+    } u;
+
+    uint32_t         len;           /* bytes of text; elements; members */
+    unsigned         kind:3;        /* tenant_value_kind_t */
+    unsigned         span:29;
+} tenant_value_t;
+
+
+/*
+ * Where the values go.  The room given at first is enough for most tokens;
+ * if it is not, take() is asked for more, which need not be given back
+ * before the values are no longer needed.
+ */
+typedef struct {
+    tenant_value_t   *values;
+    size_t            room;         /* values */
+    void           *(*take)(void *data, size_t size);   /* NULL: no more */
+    void             *data;
+} tenant_tape_t;
+
+#define TENANT_TAPE_ROOM  96        /* values: 1.5 KB */
+
+
+/*
+ * Reads len bytes of text, which must be one JSON object, and changes them.
+ * Returns the object, or NULL with *err filled in.  Values and text have to
+ * stay as long as it is used; the tape can be used again only after that.
+ */
+const tenant_value_t *tenant_value_read(tenant_tape_t *tape, char *text,
+    size_t len, const tenant_json_limits_t *limits,
+    tenant_json_error_t *err);
+
+
+/*
+ * All of the following take NULL for a value that is absent.
+ */
+
+/* The member of that name; NULL: none, or no object. */
+const tenant_value_t *tenant_value_get(const tenant_value_t *object,
+    tenant_str_t name);
+
+/* The element, from 0; NULL: none, or no array.  Walks from the first. */
+const tenant_value_t *tenant_value_at(const tenant_value_t *array,
+    size_t index);
+
+/* The bytes of a string; data NULL if it is none. */
+tenant_str_t tenant_value_text(const tenant_value_t *value);
+
+/* An integer or a real as a double; 0 if it is neither. */
+double tenant_value_number(const tenant_value_t *value);
+
+
+static inline bool
+tenant_value_is(const tenant_value_t *value, tenant_value_kind_t kind)
+{
+    return value != NULL && value->kind == kind;
+}
+
+
+/* From a container: its first element, or the name of its first member. */
+static inline const tenant_value_t *
+tenant_value_first(const tenant_value_t *container)
+{
+    return container + 1;
+}
+
+
+/* After an element the next one; after a name use it with name + 1. */
+static inline const tenant_value_t *
+tenant_value_next(const tenant_value_t *value)
+{
+    return value + value->span;
+}
+
+
+/*
+ * Compact JSON of a value, without a NUL, to dst, which may be NULL to learn
+ * the length that is returned.  Reals are written as they were read.
+ */
+size_t tenant_value_print(const tenant_value_t *value, char *dst);
+
+
+#endif /* TENANT_VALUE_H */
