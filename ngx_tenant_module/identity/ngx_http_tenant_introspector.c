@@ -348,7 +348,10 @@ ngx_http_tenant_introspector_post(
     p = ngx_cpymem(post, before, sizeof(before) - 1);
     p += tenant_introspection_encode((char *) p, text);
     p = ngx_cpymem(p, after, sizeof(after) - 1);
-    ngx_memcpy(p, introspector->form.data, introspector->form.len);
+
+    if (introspector->form.len) {
+        ngx_memcpy(p, introspector->form.data, introspector->form.len);
+    }
 
     return post;
 }

@@ -178,8 +178,9 @@ tenant_introspection_status_t
 tenant_introspection_parse(const char *text, size_t len, tenant_str_t iss,
     json_t **claims, tenant_json_error_t *err)
 {
-    const json_t  *active;
-    json_t        *root;
+    tenant_introspection_status_t  status;
+    const json_t                  *active;
+    json_t                        *root;
 
     *claims = NULL;
     root = tenant_json_parse(text, len, &tenant_json_token_limits, err);
@@ -192,9 +193,10 @@ tenant_introspection_parse(const char *text, size_t len, tenant_str_t iss,
     active = json_object_get(root, "active");
 
     if (!json_is_true(active)) {
+        status = json_is_false(active) ? TENANT_INTROSPECTION_INACTIVE
+                                       : TENANT_INTROSPECTION_NO_ACTIVE;
         json_decref(root);
-        return json_is_false(active) ? TENANT_INTROSPECTION_INACTIVE
-                                     : TENANT_INTROSPECTION_NO_ACTIVE;
+        return status;
     }
 
     if (json_object_get(root, "iss") == NULL

@@ -1,6 +1,7 @@
 /* The counters as Prometheus reads them: text format 0.0.4. */
 
 #include "ngx_http_tenant_counters.h"
+#include "../identity/ngx_http_tenant_introspect.h"
 #include "../identity/ngx_http_tenant_keyset.h"
 
 
@@ -30,6 +31,10 @@ static ngx_int_t ngx_http_tenant_metrics_text(ngx_http_tenant_text_t *text,
     ngx_array_t *samples, ngx_shm_zone_t *zone);
 static ngx_int_t ngx_http_tenant_metrics_issuers(
     ngx_http_tenant_text_t *text, ngx_shm_zone_t *zone);
+static ngx_int_t ngx_http_tenant_metrics_introspectors(
+    ngx_http_tenant_text_t *text, ngx_shm_zone_t *zone);
+static ngx_int_t ngx_http_tenant_metrics_issuer(ngx_http_tenant_text_t *text,
+    const char *name, ngx_str_t *iss, time_t value);
 static ngx_buf_t *ngx_http_tenant_text_buf(ngx_http_tenant_text_t *text,
     size_t size);
 static void ngx_http_tenant_text_done(ngx_http_tenant_text_t *text,
@@ -238,7 +243,9 @@ ngx_http_tenant_metrics_text(ngx_http_tenant_text_t *text,
         }
     }
 
-    if (ngx_http_tenant_metrics_issuers(text, zone) != NGX_OK) {
+    if (ngx_http_tenant_metrics_issuers(text, zone) != NGX_OK
+        || ngx_http_tenant_metrics_introspectors(text, zone) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -255,8 +262,6 @@ static ngx_int_t
 ngx_http_tenant_metrics_issuers(ngx_http_tenant_text_t *text,
     ngx_shm_zone_t *zone)
 {
-    u_char                          *p;
-    size_t                           i;
     ngx_buf_t                       *b;
     ngx_uint_t                       n, family;
     ngx_array_t                      list;
@@ -264,6 +269,11 @@ ngx_http_tenant_metrics_issuers(ngx_http_tenant_text_t *text,
     ngx_slab_pool_t                 *shpool;
     ngx_http_tenant_totals_t        *totals;
     ngx_http_tenant_shared_keys_t  **sh;
+
+    static const char *const  names[] = {
+        "tenant_issuer_keys_expire_timestamp_seconds",
+        "tenant_issuer_keys_failures"
+    };
 
     static const char *const  heads[] = {
         "# HELP tenant_issuer_keys_expire_timestamp_seconds Until when "
@@ -310,39 +320,126 @@ ngx_http_tenant_metrics_issuers(ngx_http_tenant_text_t *text,
         ngx_http_tenant_text_done(text, b);
 
         for (n = 0; n < list.nelts; n++) {
-
-            b = ngx_http_tenant_text_buf(text, 128 + 2 * sh[n]->sn.str.len);
-            if (b == NULL) {
+            if (ngx_http_tenant_metrics_issuer(text, names[family],
+                                               &sh[n]->sn.str,
+                                               family
+                                               ? (time_t) sh[n]->failures
+                                               : sh[n]->expires)
+                != NGX_OK)
+            {
                 return NGX_ERROR;
             }
-
-            p = ngx_sprintf(b->last, "%s{issuer=\"", family
-                            ? "tenant_issuer_keys_failures"
-                            : "tenant_issuer_keys_expire_timestamp_seconds");
-
-            for (i = 0; i < sh[n]->sn.str.len; i++) {
-                switch (sh[n]->sn.str.data[i]) {
-
-                case '"':
-                case '\\':
-                    *p++ = '\\';
-                    break;
-
-                case LF:
-                    *p++ = '\\';
-                    *p++ = 'n';
-                    continue;
-                }
-
-                *p++ = sh[n]->sn.str.data[i];
-            }
-
-            b->last = ngx_sprintf(p, "\"} %T\n",
-                                  family ? (time_t) sh[n]->failures
-                                         : sh[n]->expires);
-            ngx_http_tenant_text_done(text, b);
         }
     }
+
+    return NGX_OK;
+}
+
+
+/* Issuers that are asked about tokens; the entries are never freed either. */
+
+static ngx_int_t
+ngx_http_tenant_metrics_introspectors(ngx_http_tenant_text_t *text,
+    ngx_shm_zone_t *zone)
+{
+    ngx_buf_t                                *b;
+    ngx_uint_t                                n;
+    ngx_array_t                               list;
+    ngx_queue_t                              *q;
+    ngx_slab_pool_t                          *shpool;
+    ngx_http_tenant_totals_t                 *totals;
+    ngx_http_tenant_shared_introspector_t   **sh;
+
+    static const char  head[] =
+        "# HELP tenant_issuer_introspection_failures Failed attempts since "
+        "the newest answer.\n"
+        "# TYPE tenant_issuer_introspection_failures gauge\n";
+
+    totals = zone->data;
+    shpool = (ngx_slab_pool_t *) zone->shm.addr;
+
+    if (ngx_array_init(&list, text->pool, 16, sizeof(*sh)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    for (q = ngx_queue_head(&totals->introspector_queue);
+         q != ngx_queue_sentinel(&totals->introspector_queue);
+         q = ngx_queue_next(q))
+    {
+        sh = ngx_array_push(&list);
+        if (sh == NULL) {
+            break;
+        }
+
+        *sh = ngx_queue_data(q, ngx_http_tenant_shared_introspector_t, queue);
+    }
+
+    ngx_shmtx_unlock(&shpool->mutex);
+
+    if (list.nelts == 0) {
+        return NGX_OK;
+    }
+
+    b = ngx_http_tenant_text_buf(text, NGX_HTTP_TENANT_METRICS_HEAD);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->last = ngx_sprintf(b->last, "%s", head);
+    ngx_http_tenant_text_done(text, b);
+
+    sh = list.elts;
+
+    for (n = 0; n < list.nelts; n++) {
+        if (ngx_http_tenant_metrics_issuer(text,
+                                       "tenant_issuer_introspection_failures",
+                                       &sh[n]->sn.str, sh[n]->failures)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_metrics_issuer(ngx_http_tenant_text_t *text,
+    const char *name, ngx_str_t *iss, time_t value)
+{
+    u_char     *p;
+    size_t      i;
+    ngx_buf_t  *b;
+
+    b = ngx_http_tenant_text_buf(text, 128 + 2 * iss->len);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(b->last, "%s{issuer=\"", name);
+
+    for (i = 0; i < iss->len; i++) {
+        switch (iss->data[i]) {
+
+        case '"':
+        case '\\':
+            *p++ = '\\';
+            break;
+
+        case LF:
+            *p++ = '\\';
+            *p++ = 'n';
+            continue;
+        }
+
+        *p++ = iss->data[i];
+    }
+
+    b->last = ngx_sprintf(p, "\"} %T\n", value);
+    ngx_http_tenant_text_done(text, b);
 
     return NGX_OK;
 }

@@ -85,6 +85,7 @@ sub free_port
 #   conf         a whole nginx.conf; else one is made of:
 #   main, http, server   contents of these three blocks
 #   workers      with it a master process runs; 0 (default): a single process
+#   connections  of a worker, default 256
 #   log_level    default info
 #   modules      default TEST_NGINX_LOAD_MODULES, split at white space
 #   preload      default TEST_NGINX_PRELOAD: LD_PRELOAD of nginx alone
@@ -103,6 +104,7 @@ sub new
         modules   => $ENV{TEST_NGINX_LOAD_MODULES} // '',
         log_level => 'info',
         workers   => 0,
+        connections => 256,
         timeout   => 10,
         %opt,
     }, $class;
@@ -158,7 +160,7 @@ error_log %PREFIX%/logs/error.log $part{log_level};
 $main
 
 events {
-    worker_connections 256;
+    worker_connections $part{connections};
 }
 
 http {
