@@ -147,7 +147,7 @@ same([grep { !/^[A-Z]/ } rows('docs/operations.md', 'Refusals')],
 
 # The registry
 
-for my $kind (qw(tier agent tenant issuer)) {
+for my $kind (qw(tier agent tenant issuer price revocation)) {
     same([rows('docs/registry.md', "${kind}s")],
          [table("ngx_http_tenant_${kind}_members")], "members of ${kind}s");
 }

@@ -39,6 +39,8 @@ my $Long = 'unix:/' . 'a' x 90;
 sub tenant { return (tenant => { acme => { @_ } }) }
 sub tier { return (tier => { premium => { @_ } }) }
 sub issuer { return (issuer => { $Shared => { @_ } }) }
+sub prices { return (set => { prices => [@_] }) }
+sub revocation { return (set => { revocations => [{ @_ }] }) }
 sub agent { return (agent => { support => { @_ } }) }
 
 sub servers
@@ -138,6 +140,45 @@ my @refused = (
      [set => { issuers => [({ iss => $Acme, tenant => 'acme',
                               jwks => \%KeySet }) x 2] }],
      '/issuers/1', "repeats the issuer \"$Acme\""],
+
+    ['a price without "output"', [prices({ id => 'm', input => 1 })],
+        '/prices/0', 'has no "output"'],
+    ['a price of another currency\'s spelling',
+     [prices({ id => 'm', input => '1,5', output => 1 })],
+        '/prices/0/input', 'must be 0 to 1000000 USD'],
+    ['a price with ten decimals',
+     [prices({ id => 'm', input => 1, output => '0.0000000001' })],
+        '/prices/0/output', 'must be 0 to 1000000 USD'],
+    ['a negative price', [prices({ id => 'm', input => -1, output => 1 })],
+        '/prices/0/input', 'must be 0 to 1000000 USD'],
+    ['a price whose model has a space',
+     [prices({ id => 'a b', input => 1, output => 1 })],
+        '/prices/0/id', 'must be printable ASCII'],
+    ['two prices of one model',
+     [prices(({ id => 'm', input => 1, output => 1 }) x 2)],
+        '/prices/1', 'repeats the price "m"'],
+    ['a revocation of nothing', [revocation(expires => 9_000_000_000)],
+        '/revocations/0', 'needs "issuer" or "tenant", and not both'],
+    ['a revocation of a whole issuer without a time',
+     [revocation(issuer => $Acme, expires => 9_000_000_000)],
+        '/revocations/0', 'needs "issued_before"'],
+    ['a revocation of one token and a subject',
+     [revocation(issuer => $Acme, jti => 'a', sub => 'b', expires => 9_000_000_000)],
+        '/revocations/0', 'of a "jti" takes neither'],
+    ['a revocation of a tenant\'s token',
+     [revocation(tenant => 'acme', jti => 'a', expires => 9_000_000_000)],
+        '/revocations/0', 'of a tenant takes neither'],
+    ['a revocation of an issuer that is not there',
+     [revocation(issuer => 'https://x.test', jti => 'a', expires => 9_000_000_000)],
+        '/revocations/0/issuer', 'names no issuer: "https://x.test"'],
+    ['a revocation that never ends', [revocation(issuer => $Acme, jti => 'a')],
+        '/revocations/0', 'has no "expires"'],
+    ['a revocation under another one\'s id',
+     [revocation(id => 'jti:x', issuer => $Acme, jti => 'a', expires => 9_000_000_000)],
+        '/revocations/0/id', "has to be \"jti:$Acme a\""],
+    ['a revocation of fractions of a second',
+     [revocation(issuer => $Acme, issued_before => 1.5, expires => 9_000_000_000)],
+        '/revocations/0/issued_before', 'must be a NumericDate'],
 
     ['a tenant without tier', [tenant(tier => undef)],
      '/tenants/0', 'has no "tier"'],
@@ -486,6 +527,17 @@ my @accepted = (
             other => { model => 'silo', servers => ['127.0.0.1:1'] },
             third => { model => 'none' } } } },
         agent => { other => {}, third => {} })],
+    ['prices in numbers and strings', registry(prices(
+        { id => 'claude-*', input => '3', output => 15.25,
+          cache_read => '0.000000001', cache_write => 0 }))],
+    ['revocations of every kind', registry(set => { revocations => [
+        { issuer => $Acme, jti => 'a', expires => 9_000_000_000, reason => 'lost' },
+        { issuer => $Acme, sub => 'alice', expires => 9_000_000_000 },
+        { issuer => $Acme, sub => 'bob', issued_before => 1,
+          expires => 9_000_000_000 },
+        { issuer => $Acme, issued_before => 1, expires => 9_000_000_000 },
+        { tenant => 'acme', issued_before => 1, expires => 9_000_000_000,
+          id => 'tenant:acme' }] })],
     ['ids at the limit of their length', registry(
         tier => { 'a' x 63 => { model => 'pool' } },
         tenant => { 'b' x 63 => { tier => 'a' x 63 } },

@@ -1,13 +1,15 @@
 /*
  * The registry as one JSON document, read when nginx reads its
- * configuration: {"tiers", "tenants", "issuers", "agents"}, each an array of
- * objects.  A broken document fails the configuration, so a reload with one
+ * configuration: {"tiers", "tenants", "issuers", "agents", "prices",
+ * "revocations"}, each an array of objects.  A broken document fails the configuration, so a reload with one
  * leaves the running configuration in place.
  */
 
 #include <ngx_http.h>
 
 #include "ngx_http_tenant_document.h"
+#include "ngx_http_tenant_price.h"
+#include "ngx_http_tenant_revocation.h"
 #include "../ngx_http_tenant_file.h"
 #include "../identity/tenant_json.h"
 #include "../routing/ngx_http_tenant_route.h"
@@ -39,10 +41,14 @@ static ngx_int_t ngx_http_tenant_document_issuer(
     ngx_http_tenant_document_t *doc, const ngx_http_tenant_json_t *at);
 static ngx_int_t ngx_http_tenant_document_links(
     ngx_http_tenant_document_t *doc, const ngx_http_tenant_json_t *at);
+static ngx_int_t ngx_http_tenant_document_price(
+    ngx_http_tenant_document_t *doc, const ngx_http_tenant_json_t *at);
+static ngx_int_t ngx_http_tenant_document_revocation(
+    ngx_http_tenant_document_t *doc, const ngx_http_tenant_json_t *at);
 
 
 static const char *const  ngx_http_tenant_document_members[] = {
-    "tiers", "tenants", "issuers", "agents", NULL
+    "tiers", "tenants", "issuers", "agents", "prices", "revocations", NULL
 };
 
 static const tenant_json_limits_t  ngx_http_tenant_document_limits = {
@@ -79,7 +85,9 @@ ngx_http_tenant_document_read(ngx_conf_t *cf,
         { "tiers", ngx_http_tenant_document_tier },
         { "tenants", ngx_http_tenant_document_tenant },
         { "issuers", ngx_http_tenant_document_issuer },
-        { "tenants", ngx_http_tenant_document_links }
+        { "tenants", ngx_http_tenant_document_links },
+        { "prices", ngx_http_tenant_document_price },
+        { "revocations", ngx_http_tenant_document_revocation }
     };
 
     doc->registry = ngx_http_tenant_registry_create(doc->pool);
@@ -467,6 +475,80 @@ ngx_http_tenant_document_links(ngx_http_tenant_document_t *doc,
                                                  &iss[j], &iss[i]);
             }
         }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_document_price(ngx_http_tenant_document_t *doc,
+    const ngx_http_tenant_json_t *at)
+{
+    ngx_http_tenant_price_t  *price;
+
+    price = ngx_http_tenant_price_read(doc->pool, at, &doc->err);
+
+    if (price == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_tenant_registry_add(doc->registry, &price->sn) != NGX_OK) {
+        return ngx_http_tenant_json_fail(at, &doc->err,
+                                         "repeats the price \"%V\"",
+                                         &price->sn.str);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_document_revocation(ngx_http_tenant_document_t *doc,
+    const ngx_http_tenant_json_t *at)
+{
+    const char                    *name;
+    ngx_str_t                     *id;
+    ngx_uint_t                     kind;
+    ngx_http_tenant_json_t         child;
+    ngx_http_tenant_revocation_t  *rev;
+
+    rev = ngx_http_tenant_revocation_read(doc->pool, at, &doc->err);
+
+    if (rev == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* what it names is its key, in whatever keeps it */
+
+    if (json_object_set_new(at->value, "id",
+                            json_stringn((char *) rev->sn.str.data,
+                                         rev->sn.str.len))
+        != 0)
+    {
+        return ngx_http_tenant_json_fail(at, &doc->err, "no memory");
+    }
+
+    if (rev->expires == 0) {
+        return ngx_http_tenant_json_fail(at, &doc->err,
+                                         "has no \"expires\"");
+    }
+
+    name = rev->tenant.len ? "tenant" : "issuer";
+    id = rev->tenant.len ? &rev->tenant : &rev->issuer;
+    kind = rev->tenant.len ? NGX_HTTP_TENANT_KIND_TENANT
+                           : NGX_HTTP_TENANT_KIND_ISSUER;
+
+    if (ngx_http_tenant_registry_peek(doc->registry, kind, id) == NULL) {
+        (void) ngx_http_tenant_json_member(at, name, &child);
+        return ngx_http_tenant_json_fail(&child, &doc->err,
+                                         "names no %s: \"%V\"", name, id);
+    }
+
+    if (ngx_http_tenant_registry_add(doc->registry, &rev->sn) != NGX_OK) {
+        return ngx_http_tenant_json_fail(at, &doc->err,
+                                         "repeats the revocation \"%V\"",
+                                         &rev->sn.str);
     }
 
     return NGX_OK;

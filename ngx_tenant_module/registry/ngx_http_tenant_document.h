@@ -1,6 +1,6 @@
 /*
  * The registry as one JSON document: {"tiers", "tenants", "issuers",
- * "agents"}, each an array of objects.
+ * "agents", "prices", "revocations"}, each an array of objects.
  */
 
 #ifndef NGX_HTTP_TENANT_DOCUMENT_H

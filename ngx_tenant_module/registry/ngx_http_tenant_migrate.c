@@ -317,6 +317,13 @@ ngx_http_tenant_store_import(ngx_conf_t *cf, sqlite3 *db, ngx_str_t *path,
         && ngx_http_tenant_store_import_kind(store, &doc, root,
                                              NGX_HTTP_TENANT_KIND_ISSUER,
                                              "iss")
+           == NGX_OK
+        && ngx_http_tenant_store_import_kind(store, &doc, root,
+                                             NGX_HTTP_TENANT_KIND_PRICE, "id")
+           == NGX_OK
+        && ngx_http_tenant_store_import_kind(store, &doc, root,
+                                             NGX_HTTP_TENANT_KIND_REVOCATION,
+                                             "id")
            == NGX_OK)
     {
         rc = NGX_OK;
