@@ -502,6 +502,8 @@ ngx_http_tenant_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->decision_log, prev->decision_log, NULL);
     ngx_conf_merge_ptr_value(conf->headers, prev->headers, NULL);
 
+    ngx_http_tenant_headers_init(conf);
+
     if (conf->resource == NULL) {
         conf->resource = prev->resource;
     }

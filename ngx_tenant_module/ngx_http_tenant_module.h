@@ -82,6 +82,8 @@ typedef struct {
     ngx_array_t                      claims;    /* ngx_str_t pointers: names
                                                    of $tenant_claim_* in the
                                                    configuration */
+    ngx_buf_t                       *header_names;      /* of tenant_header:
+                                                           blocks by shadow */
 } ngx_http_tenant_main_conf_t;
 
 
@@ -110,6 +112,9 @@ typedef struct {
 
     ngx_uint_t                       header_set;
     ngx_array_t                     *headers;   /* ngx_http_tenant_header_t */
+    uint64_t                         header_first;  /* one bit for each first
+                                                       letter of those that
+                                                       are removed */
 
     ngx_uint_t                       metrics;
 } ngx_http_tenant_loc_conf_t;

@@ -54,7 +54,7 @@ CONF
     $block->set_value(request => 'GET /t') if !$block->request;
 });
 
-plan tests => repeat_each() * (4 * @Values + 4 * 2 + 3 * 11 + 2 * 4);
+plan tests => repeat_each() * (4 * @Values + 4 * 2 + 3 * 12 + 2 * 4);
 run_tests();
 
 __DATA__
@@ -176,6 +176,38 @@ X-Http: acme
     }
 --- response_body
 X-Location: acme
+--- no_error_log
+[error]
+
+
+=== texts, fields of the caller and other variables go together in any way
+--- http_config
+    tenant_headers none;
+--- config
+    location /t {
+        tenant_auth on;
+        tenant_agent support;
+        tenant_header X-1 "text";
+        tenant_header X-2 "";
+        tenant_header X-3 "$tenant_id$tenant_tier";
+        tenant_header X-4 "a/${tenant_ID}b/$tenant_agent/c";
+        tenant_header X-5 "$tenant_id $request_method";
+        tenant_header X-6 " $tenant_id";
+        tenant_header X-7 "50%$tenant_id";
+        tenant_header X-8 "$tenant_ids";
+        tenant_header X-9 "é$tenant_id";
+        set $tenant_ids "-$tenant_id-";
+        proxy_pass http://127.0.0.1:$TEST_NGINX_AGENT_PORT;
+    }
+--- response_body
+X-1: text
+X-3: acmepremium
+X-4: a/acmeb/support/c
+X-5: acme GET
+X-6: %20acme
+X-7: 50%25acme
+X-8: -acme-
+X-9: %C3%A9acme
 --- no_error_log
 [error]
 

@@ -3,7 +3,8 @@
 #include "../identity/ngx_http_tenant_identity.h"
 
 
-#define NGX_HTTP_TENANT_HEADERS_MAX  8      /* of a ready set */
+#define NGX_HTTP_TENANT_HEADERS_READY  6    /* of a ready set */
+#define NGX_HTTP_TENANT_NAMES          2048 /* bytes of a block of names */
 
 
 /* A header of a ready set: its last words, and where its value is. */
@@ -14,6 +15,8 @@ typedef struct {
 } ngx_http_tenant_ready_t;
 
 
+static u_char *ngx_http_tenant_header_room(ngx_conf_t *cf, size_t len);
+static uint64_t ngx_http_tenant_header_bit(ngx_str_t *name);
 static ngx_uint_t ngx_http_tenant_header_ours(ngx_http_request_t *r,
     ngx_table_elt_t *h);
 static ngx_uint_t ngx_http_tenant_header_forged(
@@ -29,14 +32,7 @@ static ngx_int_t ngx_http_tenant_headers_strip(ngx_http_request_t *r,
 static ngx_int_t ngx_http_tenant_headers_ready(ngx_http_request_t *r,
     ngx_http_tenant_ctx_t *ctx, ngx_http_tenant_ready_t *ready);
 static ngx_int_t ngx_http_tenant_headers_own(ngx_http_request_t *r,
-    ngx_array_t *headers);
-static ngx_int_t ngx_http_tenant_headers_note(ngx_http_request_t *r,
-    ngx_array_t *headers);
-static void ngx_http_tenant_headers_noted(void *data);
-static ngx_uint_t ngx_http_tenant_header_plain(u_char *src, size_t len);
-static ngx_int_t ngx_http_tenant_header_push(ngx_http_request_t *r,
-    ngx_str_t *name, ngx_str_t *lowcase, ngx_uint_t *hash,
-    ngx_str_t *value);
+    ngx_http_tenant_ctx_t *ctx, ngx_array_t *headers);
 
 
 /* the order is that of the values in ngx_http_tenant_headers_ready() */
@@ -102,14 +98,41 @@ static ngx_str_t  ngx_http_tenant_header_refused[] = {
 };
 
 
+/* The usual case of ngx_list_push() is here: the last part has room. */
+
+static ngx_inline ngx_int_t
+ngx_http_tenant_header_push(ngx_list_t *list, ngx_str_t *name,
+    u_char *lowcase, ngx_uint_t hash, ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    if (list->last->nelts < list->nalloc) {
+        h = (ngx_table_elt_t *) list->last->elts + list->last->nelts++;
+
+    } else {
+        h = ngx_list_push(list);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    h->hash = hash;
+    h->key = *name;
+    h->value = *value;
+    h->lowcase_key = lowcase;
+    ngx_http_tenant_header_end(h);
+
+    return NGX_OK;
+}
+
+
 char *
 ngx_http_tenant_header_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_tenant_loc_conf_t  *tlcf = conf;
 
-    ngx_str_t                         *value;
-    ngx_http_tenant_header_t          *h;
-    ngx_http_compile_complex_value_t   ccv;
+    ngx_str_t                 *value;
+    ngx_http_tenant_header_t  *h;
 
     value = cf->args->elts;
 
@@ -129,17 +152,8 @@ ngx_http_tenant_header_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = &value[2];
-    ccv.complex_value = &h->value;
-
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
+    return ngx_http_tenant_header_compile(cf, &value[2], h) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -172,7 +186,7 @@ ngx_http_tenant_header_name(ngx_conf_t *cf, ngx_command_t *cmd,
 
     h->name = *name;
     h->lowcase.len = name->len;
-    h->lowcase.data = ngx_pnalloc(cf->pool, name->len);
+    h->lowcase.data = ngx_http_tenant_header_room(cf, name->len);
 
     if (h->lowcase.data == NULL) {
         return NGX_ERROR;
@@ -192,6 +206,88 @@ ngx_http_tenant_header_name(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * Names in lower case stand together in a few blocks, so that a header of
+ * ours is known again by where its name is.
+ */
+
+static u_char *
+ngx_http_tenant_header_room(ngx_conf_t *cf, size_t len)
+{
+    u_char                       *p;
+    ngx_buf_t                    *block;
+    ngx_http_tenant_main_conf_t  *tmcf;
+
+    tmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_tenant_module);
+    block = tmcf->header_names;
+
+    if (block == NULL || (size_t) (block->end - block->last) < len) {
+        block = ngx_create_temp_buf(cf->pool,
+                                    ngx_max(len, NGX_HTTP_TENANT_NAMES));
+        if (block == NULL) {
+            return NULL;
+        }
+
+        block->shadow = tmcf->header_names;
+        tmcf->header_names = block;
+    }
+
+    p = block->last;
+    block->last += len;
+
+    return p;
+}
+
+
+void
+ngx_http_tenant_headers_init(ngx_http_tenant_loc_conf_t *tlcf)
+{
+    ngx_str_t                *name;
+    ngx_uint_t                i;
+    ngx_http_tenant_ready_t  *ready;
+
+    for (i = 0; i < NGX_HTTP_TENANT_HEADERS_READY; i++) {
+        ready = &ngx_http_tenant_ready_default[i];
+        ready->hash = ngx_hash_key(ready->lowcase.data, ready->lowcase.len);
+
+        ready = &ngx_http_tenant_ready_agentcore[i];
+        ready->hash = ngx_hash_key(ready->lowcase.data, ready->lowcase.len);
+    }
+
+    tlcf->header_first = 0;
+
+    for (name = ngx_http_tenant_forged_prefixes; name->len; name++) {
+        tlcf->header_first |= ngx_http_tenant_header_bit(name);
+    }
+
+    for (name = ngx_http_tenant_forged_names; name->len; name++) {
+        tlcf->header_first |= ngx_http_tenant_header_bit(name);
+    }
+
+    if (tlcf->token_upstream && tlcf->token_upstream->moved) {
+        name = &((ngx_http_tenant_header_t *)
+                 tlcf->token_upstream->moved->elts)->lowcase;
+        tlcf->header_first |= ngx_http_tenant_header_bit(name);
+    }
+
+    for (i = 0; tlcf->headers && i < tlcf->headers->nelts; i++) {
+        name = &((ngx_http_tenant_header_t *)
+                 tlcf->headers->elts)[i].lowcase;
+        tlcf->header_first |= ngx_http_tenant_header_bit(name);
+    }
+}
+
+
+/* What a client may write for "-" has any bit. */
+
+static uint64_t
+ngx_http_tenant_header_bit(ngx_str_t *name)
+{
+    return name->data[0] == '-' ? ~(uint64_t) 0
+                                : (uint64_t) 1 << (name->data[0] & 63);
 }
 
 
@@ -230,10 +326,10 @@ ngx_http_tenant_headers(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
     if (up && up->mode == NGX_HTTP_TENANT_TOKEN_MOVE) {
         moved = up->moved->elts;
 
-        if (ngx_http_tenant_headers_note(r, up->moved) != NGX_OK
-            || ngx_http_tenant_header_push(r, &moved->name, &moved->lowcase,
-                                           &moved->hash, &ctx->caller->token)
-               != NGX_OK)
+        if (ngx_http_tenant_header_push(&r->headers_in.headers, &moved->name,
+                                        moved->lowcase.data, moved->hash,
+                                        &ctx->caller->token)
+            != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -257,7 +353,7 @@ ngx_http_tenant_headers(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    return tlcf->headers ? ngx_http_tenant_headers_own(r, tlcf->headers)
+    return tlcf->headers ? ngx_http_tenant_headers_own(r, ctx, tlcf->headers)
                          : NGX_OK;
 }
 
@@ -398,11 +494,9 @@ ngx_http_tenant_headers_strip(ngx_http_request_t *r,
 static ngx_uint_t
 ngx_http_tenant_header_ours(ngx_http_request_t *r, ngx_table_elt_t *h)
 {
-    ngx_uint_t                 i;
-    ngx_array_t               *headers;
-    ngx_pool_cleanup_t        *cln;
-    ngx_http_tenant_header_t  *own;
-    ngx_http_tenant_ready_t   *ready;
+    ngx_buf_t                    *block;
+    ngx_http_tenant_ready_t      *ready;
+    ngx_http_tenant_main_conf_t  *tmcf;
 
     for (ready = ngx_http_tenant_ready_default; ready->name.len; ready++) {
         if (h->lowcase_key == ready->lowcase.data) {
@@ -416,19 +510,11 @@ ngx_http_tenant_header_ours(ngx_http_request_t *r, ngx_table_elt_t *h)
         }
     }
 
-    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
 
-        if (cln->handler != ngx_http_tenant_headers_noted) {
-            continue;
-        }
-
-        headers = cln->data;
-        own = headers->elts;
-
-        for (i = 0; i < headers->nelts; i++) {
-            if (h->lowcase_key == own[i].lowcase.data) {
-                return 1;
-            }
+    for (block = tmcf->header_names; block; block = block->shadow) {
+        if (h->lowcase_key >= block->start && h->lowcase_key < block->last) {
+            return 1;
         }
     }
 
@@ -446,6 +532,10 @@ ngx_http_tenant_header_forged(ngx_http_tenant_loc_conf_t *tlcf,
     ngx_http_tenant_header_t  *own;
 
     c = h->key.len ? h->lowcase_key[0] : '\0';
+
+    if (((tlcf->header_first >> (c & 63)) & 1) == 0) {
+        return 0;
+    }
 
     if (c == 'x' || c == 'w') {
 
@@ -525,35 +615,31 @@ static ngx_int_t
 ngx_http_tenant_headers_ready(ngx_http_request_t *r,
     ngx_http_tenant_ctx_t *ctx, ngx_http_tenant_ready_t *ready)
 {
-    ngx_str_t                    values[NGX_HTTP_TENANT_HEADERS_MAX];
+    ngx_str_t                   *values[NGX_HTTP_TENANT_HEADERS_READY];
     ngx_uint_t                   i;
     ngx_http_tenant_identity_t  *identity;
 
+    static ngx_str_t  none = ngx_null_string;
+
     identity = ctx->caller->identity;
 
-    ngx_memzero(values, sizeof(values));
+    /* the subject is encoded, the others are of harmless alphabets */
 
-    values[0] = identity->tenant->sn.str;
-    values[1] = identity->tenant->tier->sn.str;
+    values[0] = &identity->tenant->sn.str;
+    values[1] = &identity->tenant->tier->sn.str;
+    values[2] = ctx->route
+                ? (ngx_str_t *) &ngx_http_tenant_models[ctx->route->model]
+                : &none;
+    values[3] = &identity->subject_header;
+    values[4] = &identity->actor_id;
+    values[5] = ctx->agent ? &ctx->agent->sn.str : &none;
 
-    if (ctx->route) {
-        values[2] = ngx_http_tenant_models[ctx->route->model];
-    }
-
-    /* the others are of alphabets that need no encoding */
-
-    values[3] = identity->subject_header;
-    values[4] = identity->actor_id;
-
-    if (ctx->agent) {
-        values[5] = ctx->agent->sn.str;
-    }
-
-    for (i = 0; ready[i].name.len; i++) {
-        if (values[i].len
-            && ngx_http_tenant_header_push(r, &ready[i].name,
-                                           &ready[i].lowcase,
-                                           &ready[i].hash, &values[i])
+    for (i = 0; i < NGX_HTTP_TENANT_HEADERS_READY; i++) {
+        if (values[i]->len
+            && ngx_http_tenant_header_push(&r->headers_in.headers,
+                                           &ready[i].name,
+                                           ready[i].lowcase.data,
+                                           ready[i].hash, values[i])
                != NGX_OK)
         {
             return NGX_ERROR;
@@ -567,202 +653,27 @@ ngx_http_tenant_headers_ready(ngx_http_request_t *r,
 /* An empty value is not sent, as with proxy_set_header. */
 
 static ngx_int_t
-ngx_http_tenant_headers_own(ngx_http_request_t *r, ngx_array_t *headers)
+ngx_http_tenant_headers_own(ngx_http_request_t *r,
+    ngx_http_tenant_ctx_t *ctx, ngx_array_t *headers)
 {
-    u_char                    *p;
-    size_t                     len;
     ngx_str_t                  value;
     ngx_uint_t                 i;
     ngx_http_tenant_header_t  *h;
-
-    if (ngx_http_tenant_headers_note(r, headers) != NGX_OK) {
-        return NGX_ERROR;
-    }
 
     h = headers->elts;
 
     for (i = 0; i < headers->nelts; i++) {
 
-        if (ngx_http_complex_value(r, &h[i].value, &value) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        if (value.len == 0) {
-            continue;
-        }
-
-        len = ngx_http_tenant_header_escape(NULL, value.data, value.len);
-
-        if (len != value.len) {
-            p = ngx_pnalloc(r->pool, len);
-            if (p == NULL) {
-                return NGX_ERROR;
-            }
-
-            (void) ngx_http_tenant_header_escape(p, value.data, value.len);
-
-            value.data = p;
-            value.len = len;
-        }
-
-        if (ngx_http_tenant_header_push(r, &h[i].name, &h[i].lowcase,
-                                        &h[i].hash, &value)
-            != NGX_OK)
+        if (ngx_http_tenant_header_value(r, ctx, &h[i], &value) != NGX_OK
+            || (value.len
+                && ngx_http_tenant_header_push(&r->headers_in.headers,
+                                               &h[i].name, h[i].lowcase.data,
+                                               h[i].hash, &value)
+                   != NGX_OK))
         {
             return NGX_ERROR;
         }
     }
 
     return NGX_OK;
-}
-
-
-/*
- * Keeps in mind that headers of this list were added.  Redirects wipe r->ctx
- * and subrequests have none at first, but all share the pool.
- */
-
-static ngx_int_t
-ngx_http_tenant_headers_note(ngx_http_request_t *r, ngx_array_t *headers)
-{
-    ngx_pool_cleanup_t  *cln;
-
-    for (cln = r->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_http_tenant_headers_noted
-            && cln->data == headers)
-        {
-            return NGX_OK;
-        }
-    }
-
-    cln = ngx_pool_cleanup_add(r->pool, 0);
-    if (cln == NULL) {
-        return NGX_ERROR;
-    }
-
-    cln->handler = ngx_http_tenant_headers_noted;
-    cln->data = headers;
-
-    return NGX_OK;
-}
-
-
-/* The list is the configuration's: its address is all that was kept. */
-
-static void
-ngx_http_tenant_headers_noted(void *data)
-{
-}
-
-
-static ngx_int_t
-ngx_http_tenant_header_push(ngx_http_request_t *r, ngx_str_t *name,
-    ngx_str_t *lowcase, ngx_uint_t *hash, ngx_str_t *value)
-{
-    ngx_table_elt_t  *h;
-
-    if (*hash == 0) {
-        *hash = ngx_hash_key(lowcase->data, lowcase->len);
-    }
-
-    h = ngx_list_push(&r->headers_in.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    h->key = *name;
-    h->lowcase_key = lowcase->data;
-    h->hash = *hash;
-    h->value = *value;
-    ngx_http_tenant_header_end(h);
-
-    return NGX_OK;
-}
-
-
-/*
- * Eight bytes at a time: none below 0x20, above 0x7e, or "%"; no space at an
- * end.  May say no to a value that needs nothing, never the reverse.
- */
-
-static ngx_uint_t
-ngx_http_tenant_header_plain(u_char *src, size_t len)
-{
-    size_t    i;
-    uint64_t  w, x, y, bad;
-
-    static const uint64_t  ones = 0x0101010101010101ULL;
-    static const uint64_t  high = 0x8080808080808080ULL;
-
-    if (len < 8 || src[0] == ' ' || src[len - 1] == ' ') {
-        return 0;
-    }
-
-    bad = 0;
-
-    for (i = 0; i < len; i += 8) {
-
-        /* the last eight may overlap those before */
-
-        ngx_memcpy(&w, src + ngx_min(i, len - 8), 8);
-
-        x = w ^ (ones * '%');
-        y = w ^ (ones * 0x7f);
-
-        bad |= w | (w - ones * 0x20) | ((x - ones) & ~x) | ((y - ones) & ~y);
-    }
-
-    return (bad & high) == 0;
-}
-
-
-/*
- * RFC 9110, section 5.5: visible ASCII with spaces between, none around.
- * Everything else is percent-encoded, and "%" with it, so that two values
- * stay two.
- */
-
-size_t
-ngx_http_tenant_header_escape(u_char *dst, u_char *src, size_t len)
-{
-    u_char   c;
-    size_t   i, n;
-
-    static const u_char  hex[] = "0123456789ABCDEF";
-
-    /* one bit a byte: 0x00-0x1f, "%", 0x7f and above */
-
-    static const uint32_t  unsafe[] = {
-        0xffffffff, 0x00000020, 0x00000000, 0x80000000,
-        0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff
-    };
-
-    if (dst == NULL && ngx_http_tenant_header_plain(src, len)) {
-        return len;
-    }
-
-    for (i = 0, n = 0; i < len; i++) {
-        c = src[i];
-
-        if (!((unsafe[c >> 5] >> (c & 0x1f)) & 1)
-            && (c != ' ' || (i && i < len - 1)))
-        {
-            if (dst) {
-                dst[n] = c;
-            }
-
-            n++;
-            continue;
-        }
-
-        if (dst) {
-            dst[n] = '%';
-            dst[n + 1] = hex[c >> 4];
-            dst[n + 2] = hex[c & 0xf];
-        }
-
-        n += 3;
-    }
-
-    return n;
 }
