@@ -5,7 +5,6 @@
 #include "ngx_http_tenant_keyset.h"
 #include "tenant_actor.h"
 #include "tenant_cache.h"
-#include "tenant_hash.h"
 #include "tenant_jws.h"
 #include "../authz/ngx_http_tenant_authz.h"
 #include "../context/ngx_http_tenant_context.h"
@@ -21,8 +20,8 @@
 static ngx_http_tenant_identity_t *ngx_http_tenant_identity_verify(
     ngx_http_request_t *r, ngx_str_t *token, tenant_identity_t *names,
     ngx_http_tenant_caller_t *caller);
-static void ngx_http_tenant_identity_revoked(void *data);
-static bool ngx_http_tenant_identity_any(const void *value, void *data);
+static void ngx_http_tenant_identity_revoke(void *data);
+static bool ngx_http_tenant_identity_revoked(const void *value, void *data);
 static ngx_uint_t ngx_http_tenant_identity_valid(
     ngx_http_tenant_identity_t *identity);
 static ngx_http_tenant_issuer_t *ngx_http_tenant_identity_issuer(
@@ -253,9 +252,10 @@ ngx_http_tenant_identity_claimed(ngx_http_request_t *r,
     ngx_http_tenant_issuer_t *issuer, const tenant_value_t *claims,
     tenant_identity_t *names, ngx_http_tenant_refusal_t *refusal)
 {
-    tenant_claims_result_t       checked;
-    ngx_http_tenant_tenant_t    *tenant;
-    ngx_http_tenant_identity_t  *identity;
+    tenant_claims_result_t        checked;
+    ngx_http_tenant_tenant_t     *tenant;
+    ngx_http_tenant_identity_t   *identity;
+    ngx_http_tenant_main_conf_t  *tmcf;
 
     checked = tenant_claims_check(&issuer->rules, claims, ngx_time(), names);
 
@@ -282,11 +282,21 @@ ngx_http_tenant_identity_claimed(ngx_http_request_t *r,
         return NULL;
     }
 
+    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
+
+    if (ngx_http_tenant_identity_revoked(identity, tmcf->registry)) {
+        ngx_http_tenant_identity_release(identity);
+        ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_INVALID_TOKEN,
+                                NGX_HTTP_UNAUTHORIZED, "invalid_token",
+                                "the token was revoked");
+        return NULL;
+    }
+
     /* the registry outranks the token, but whoever issues should know */
 
     if (names->tier.data
-        && (names->tier.len != tenant->tier->sn.str.len
-            || ngx_memcmp(names->tier.data, tenant->tier->sn.str.data,
+        && (names->tier.len != identity->tenant->tier->sn.str.len
+            || ngx_memcmp(names->tier.data, identity->tenant->tier->sn.str.data,
                           names->tier.len)
                != 0))
     {
@@ -502,7 +512,7 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
 {
     u_char                       *p, *subject;
     size_t                        size, encoded, scopes, actor;
-    ngx_str_t                    *texts;
+    ngx_str_t                     jti, *texts;
     ngx_http_tenant_user_t        user;
     ngx_http_tenant_identity_t   *identity;
     ngx_http_tenant_main_conf_t  *tmcf;
@@ -552,10 +562,16 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
     identity->issuer = issuer;
     identity->tenant = tenant;
 
-    identity->has_jti = (names->jti.data != NULL);
-    identity->jti_hash = identity->has_jti ? tenant_hash(names->jti) : 0;
-    identity->has_iat = names->has_iat;
-    identity->iat = names->iat;
+    if (names->jti.data) {
+        jti.data = (u_char *) names->jti.data;
+        jti.len = names->jti.len;
+
+        identity->jti = ngx_http_tenant_revoked_jti(
+                            ngx_http_tenant_registry_revoked(tmcf->registry),
+                            &issuer->sn.str, &jti);
+    }
+
+    identity->iat = names->has_iat ? names->iat : -1;
 
     identity->claims = (ngx_str_t *) &identity[1];
     p = (u_char *) &identity->claims[tmcf->claims.nelts];
@@ -856,19 +872,33 @@ ngx_http_tenant_identity_stop_issuer(void *data,
 
 
 static void
-ngx_http_tenant_identity_revoked(void *data)
+ngx_http_tenant_identity_revoke(void *data)
 {
     ngx_http_tenant_main_conf_t  *tmcf = data;
 
     (void) tenant_cache_drop_if(tmcf->token_cache,
-                                ngx_http_tenant_identity_any, NULL);
+                                ngx_http_tenant_identity_revoked,
+                                tmcf->registry);
 }
 
 
 static bool
-ngx_http_tenant_identity_any(const void *value, void *data)
+ngx_http_tenant_identity_revoked(const void *value, void *data)
 {
-    return 1;
+    ngx_http_tenant_registry_t        *registry = data;
+    const ngx_http_tenant_identity_t  *identity = value;
+
+    ngx_http_tenant_revoked_token_t  token;
+
+    token.issuer = identity->issuer->sn.str;
+    token.tenant = identity->tenant->sn.str;
+    token.subject = identity->subject;
+    token.jti = identity->jti;
+    token.iat = identity->iat;
+
+    return ngx_http_tenant_revoked_is(
+               ngx_http_tenant_registry_revoked(registry), &token,
+               ngx_time());
 }
 
 
@@ -912,7 +942,7 @@ ngx_http_tenant_identity_init_process(ngx_cycle_t *cycle,
     hooks.changed_issuer = ngx_http_tenant_changed_issuer;
     hooks.changed_tenant = ngx_http_tenant_running_changed;
     hooks.removed = ngx_http_tenant_removed;
-    hooks.revoked = ngx_http_tenant_identity_revoked;
+    hooks.revoked = ngx_http_tenant_identity_revoke;
     hooks.data = tmcf;
 
     totals = tmcf->zone->data;

@@ -28,10 +28,8 @@ struct ngx_http_tenant_identity_s {
     ngx_str_t                   scopes;     /* each with a NUL behind it */
     ngx_str_t                  *claims;     /* as tmcf->claims */
 
-    uint64_t                    jti_hash;   /* tenant_hash(), if has_jti */
-    int64_t                     iat;        /* seconds, if has_iat */
-    unsigned                    has_jti:1;
-    unsigned                    has_iat:1;
+    uint64_t                    jti;        /* for revocations, 0: has none */
+    int64_t                     iat;        /* seconds; -1: has none */
     unsigned                    introspected:1; /* not verified by keys */
 
     void                       *entity;     /* of authz/; NULL: no policies */

@@ -12,7 +12,7 @@ use Time::HiRes ();
 use Bench::Setup qw(PATH);
 use Tenant::Server ();
 
-our @EXPORT_OK = qw(load pair verification cache_counts median spread);
+our @EXPORT_OK = qw(load account pair verification cache_counts median spread);
 
 
 sub output

@@ -12,8 +12,8 @@ use File::Path ();
 use Tenant::Fixtures;
 use Tenant::Server ();
 
-our @EXPORT_OK = qw(prepare tokens token_count upstream bare full key_file
-                    PATH);
+our @EXPORT_OK = qw(prepare tokens token_count upstream upstream_port bare
+                    full key_file conf module_path PATH);
 
 # What is asked for: as short as a route to an agent can be.
 use constant PATH => '/agents/support/invocations';
@@ -161,6 +161,9 @@ sub key_file
 }
 
 
+sub upstream_port { return $Port }
+
+
 # The agent behind every gateway.
 sub upstream
 {
@@ -188,11 +191,8 @@ sub bare
 sub full
 {
     my (%opt) = @_;
-    my $module = Tenant::Server::build_dir() . '/ngx_http_tenant_module.so';
+    my $module = module_path();
     my $http = $opt{http} // '';
-
-    $module = Tenant::Server::project_root() . "/$module"
-        if $module !~ m{^/};
 
     return started(name => 'full', %opt,
                    conf => gateway($opt{single}, "load_module $module;",
@@ -206,6 +206,15 @@ CONF
             tenant_headers  default;
             tenant_header   X-Memory-Namespace  "/actors/$tenant_actor_id";
 REST
+}
+
+
+sub module_path
+{
+    my $module = Tenant::Server::build_dir() . '/ngx_http_tenant_module.so';
+
+    return $module =~ m{^/} ? $module
+                            : Tenant::Server::project_root() . "/$module";
 }
 
 
@@ -237,16 +246,19 @@ REST
 }
 
 
+# conf($workers, $main, $server, $http): a configuration; no workers: a
+# single process.
 sub conf
 {
     my ($workers, $main, $server, $http) = @_;
+    my $count = $workers || 1;
     my $master = $workers ? 'on' : 'off';
     my $user = $> == 0 ? 'user root;' : '';
     $http //= '';
 
     return <<"CONF";
 $main$user
-worker_processes 1;
+worker_processes $count;
 master_process $master;
 error_log %PREFIX%/logs/error.log warn;
 
