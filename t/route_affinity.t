@@ -255,6 +255,26 @@ for my $case (['a silo', 'acme'], ['the pool', 'globex']) {
 }
 
 
+# Nobody answers
+
+for my $case (['a silo', 'acme'], ['the pool', 'globex']) {
+    my ($what, $tenant) = @$case;
+
+    $_->stop for values %Agent;
+    is(scalar ask($tenant, '/', mcp('nowhere')), 502,
+       "$what: a session finds no server");
+    $Agent{$_} = agent($_, $Port{$_}) for @Names;
+    ok($Server->wait_until(sub { ask($tenant, '/') ne '502' }),
+       '... until there is one');
+    is((ask($tenant, '/', mcp('nowhere')))[2], 'new',
+       '... and is not remembered for one that did not answer');
+    ok($Server->wait_until(sub {
+           my %seen = map { scalar ask($tenant, '/') => 1 } 1 .. 6;
+           return keys %seen == 3;
+       }), '... all are asked again');
+}
+
+
 # Draining
 
 {

@@ -229,6 +229,8 @@ ngx_http_tenant_pool_free(ngx_peer_connection_t *pc, void *data,
                       &peer->tenant->sn.str, pc->name);
     }
 
+    peer->at = 0;
+
     peer->free(pc, peer->data, state);
 }
 
