@@ -24,7 +24,7 @@ my $Secret = 'p:a&s=s w%rd+';
 
 # What the endpoint says of a token, by its name.
 my %Said = (
-    active => { sub => 'alice' },
+    active => { sub => 'alice', team => 'blue' },
     'with-iss' => { sub => 'alice', iss => $Acme },
     inactive => { active => JSON::PP::false, sub => 'alice' },
     'other-iss' => { sub => 'alice', iss => $Shared },
@@ -82,6 +82,10 @@ my $Provider = Tenant::Upstream->new(respond => sub {
 
     return [200, ['Content-Type', 'application/json;charset=UTF-8'],
             $Json->encode(\%answer)];
+});
+
+my $Page = Tenant::Upstream->new(respond => sub {
+    '<!--# echo var="tenant_claim_made_up" default="nothing" -->'
 });
 
 my $Endpoint = 'http://127.0.0.1:' . $Provider->port . '/introspect';
@@ -145,6 +149,13 @@ location / {
                        try_files /none \@ok; }
     location /by { tenant_introspection \$issuer; try_files /none \@ok; }
     location /optional { tenant_auth optional; try_files /none \@ok; }
+    location /echo {
+        tenant_introspection $Acme jwt=introspect;
+        ssi on;
+        ssi_types *;
+        add_header X-Claims "\$tenant_claim_team";
+        proxy_pass http://127.0.0.1:${\ $Page->port };
+    }
     location /scopes { tenant_scopes agents:use; try_files /none \@ok; }
     location /cookie { tenant_token cookie=t arg=t;
                        try_files /none \@ok; }
@@ -295,6 +306,18 @@ refused('/by?iss=unknown', 'active', 401, 'invalid-token',
     is(scalar $Provider->requests, $asked + 1, '... is asked about there');
     is(ask('/redirected', 'inactive')->status, 401,
        'an opaque token is refused before');
+}
+
+# Claims are those of the answer, not those that the token has
+
+{
+    my $jwt = token(claims => { team => 'red', made_up => 'forged' },
+                    tamper => 'signature');
+    my $res = ask('/echo', $jwt);
+
+    is($res->status, 200, 'a JWT that the endpoint is asked about');
+    is($res->header('X-Claims') // '', 'blue', '... has the claims it says');
+    is($res->body, 'nothing', '... and none of its own');
 }
 
 # One text, two issuers

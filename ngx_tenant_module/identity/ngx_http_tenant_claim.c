@@ -116,7 +116,8 @@ ngx_http_tenant_claim(ngx_http_request_t *r, ngx_http_tenant_caller_t *caller,
 
 /*
  * Names that nobody could foresee (of SSI, say) are rare: the token, which
- * has been verified, is read again for them.
+ * has been verified, is read again for them.  One that its issuer was asked
+ * about has not been: what it says of itself counts for nothing.
  */
 
 static ngx_int_t
@@ -133,6 +134,10 @@ ngx_http_tenant_claim_again(ngx_http_request_t *r,
     static const tenant_jws_conf_t  conf = { 0, NULL, 0 };
 
     ngx_str_null(text);
+
+    if (caller->identity->introspected) {
+        return NGX_OK;
+    }
 
     token = &caller->token;
 

@@ -291,29 +291,40 @@ ngx_http_tenant_introspect_accept(ngx_http_request_t *r,
     const tenant_value_t        *claims;
     ngx_http_tenant_identity_t  *identity;
 
-    text = json_dumps(entry->claims, JSON_COMPACT);
+    /* reading changes it */
+
+    text = ngx_pnalloc(r->pool, entry->claims.len);
     if (text == NULL) {
         ngx_http_tenant_introspect_fault(caller);
         return;
     }
+
+    ngx_memcpy(text, entry->claims.data, entry->claims.len);
 
     tape.values = values;
     tape.room = TENANT_TAPE_ROOM;
     tape.take = ngx_http_tenant_identity_take;
     tape.data = r->pool;
 
-    claims = tenant_value_read(&tape, text, ngx_strlen(text),
+    claims = tenant_value_read(&tape, text, entry->claims.len,
                                &tenant_json_token_limits, &err);
+
+    if (claims == NULL && err.code != TENANT_JSON_NO_MEMORY) {
+
+        /* with the issuer in it, it may be more than is read */
+
+        ngx_http_tenant_introspect_invalid(caller,
+                                           tenant_json_reason(err.code));
+        return;
+    }
+
     if (claims == NULL) {
         ngx_http_tenant_introspect_fault(caller);
-        free(text);
         return;
     }
 
     identity = ngx_http_tenant_identity_claimed(r, issuer, claims, &names,
                                                 &caller->refusal);
-    free(text);
-
     if (identity == NULL) {
         return;
     }

@@ -84,7 +84,7 @@ typedef struct {
     ngx_http_tenant_introspection_state_t   state;
     ngx_str_t                               post;       /* while it waits */
     ngx_http_tenant_fetch_t                *fetch;      /* while it runs */
-    json_t                                 *claims;     /* if active */
+    ngx_str_t                               claims;     /* if active: JSON */
     ngx_http_tenant_refusal_t               refusal;    /* if refused */
     time_t                                  deadline;   /* of waiting */
     time_t                                  good;       /* until when claims

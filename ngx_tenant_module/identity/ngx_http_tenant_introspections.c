@@ -3,6 +3,7 @@
  * Bounded everywhere: tokens are anybody's input.
  */
 
+#include "ngx_http_tenant_identity.h"
 #include "ngx_http_tenant_introspect.h"
 #include "tenant_introspection.h"
 #include "../metering/ngx_http_tenant_counters.h"
@@ -36,6 +37,9 @@ static const char *ngx_http_tenant_introspections_fault(
 static void ngx_http_tenant_introspections_read(
     ngx_http_tenant_introspection_entry_t *entry,
     ngx_http_tenant_answer_t *answer);
+static tenant_introspection_status_t ngx_http_tenant_introspections_claims(
+    ngx_http_tenant_introspection_entry_t *entry, ngx_str_t *body,
+    tenant_json_error_t *err);
 static void ngx_http_tenant_introspections_unavailable(
     ngx_http_tenant_introspection_entry_t *entry, const char *detail);
 static void ngx_http_tenant_introspections_finish(
@@ -338,7 +342,6 @@ ngx_http_tenant_introspections_read(
 {
     const char                      *error;
     ngx_uint_t                       of_token;
-    tenant_str_t                     iss;
     tenant_json_error_t              err;
     ngx_http_tenant_totals_t        *totals;
     ngx_http_tenant_introspector_t  *introspector;
@@ -350,12 +353,8 @@ ngx_http_tenant_introspections_read(
     error = ngx_http_tenant_introspections_fault(answer, &of_token);
 
     if (error == NULL) {
-        iss.data = (char *) introspector->issuer->sn.str.data;
-        iss.len = introspector->issuer->sn.str.len;
-
-        rc = tenant_introspection_parse((char *) answer->body.data,
-                                        answer->body.len, iss,
-                                        &entry->claims, &err);
+        rc = ngx_http_tenant_introspections_claims(entry, &answer->body,
+                                                   &err);
 
         switch (rc) {
 
@@ -367,7 +366,7 @@ ngx_http_tenant_introspections_read(
             entry->good = ngx_time()
                           + introspector->issuer->introspection->ttl;
 
-            if (answer->body.len <= NGX_HTTP_TENANT_INTROSPECTIONS_CLAIMS) {
+            if (entry->claims.len <= NGX_HTTP_TENANT_INTROSPECTIONS_CLAIMS) {
                 entry->expires = ngx_time()
                                  + NGX_HTTP_TENANT_INTROSPECTIONS_NEGATIVE;
             }
@@ -408,6 +407,55 @@ ngx_http_tenant_introspections_read(
     ngx_http_tenant_introspector_failed(introspector, answer->status, error);
     ngx_http_tenant_introspections_unavailable(entry,
                                       ngx_http_tenant_introspections_failed);
+}
+
+
+/* What is active is kept as text, which takes the least. */
+
+static tenant_introspection_status_t
+ngx_http_tenant_introspections_claims(
+    ngx_http_tenant_introspection_entry_t *entry, ngx_str_t *body,
+    tenant_json_error_t *err)
+{
+    ngx_pool_t                     *pool;
+    tenant_str_t                    iss;
+    tenant_tape_t                   tape;
+    tenant_value_t                  values[TENANT_TAPE_ROOM];
+    const tenant_value_t           *response;
+    tenant_introspection_status_t   rc;
+
+    pool = ngx_create_pool(NGX_MIN_POOL_SIZE, ngx_cycle->log);
+    if (pool == NULL) {
+        return TENANT_INTROSPECTION_NO_MEMORY;
+    }
+
+    tape.values = values;
+    tape.room = TENANT_TAPE_ROOM;
+    tape.take = ngx_http_tenant_identity_take;
+    tape.data = pool;
+
+    rc = tenant_introspection_read(&tape, (char *) body->data, body->len,
+                                   &response, err);
+
+    if (rc == TENANT_INTROSPECTION_ACTIVE) {
+        iss.data = (char *) entry->introspector->issuer->sn.str.data;
+        iss.len = entry->introspector->issuer->sn.str.len;
+
+        entry->claims.len = tenant_introspection_claims(response, iss, NULL);
+        entry->claims.data = ngx_alloc(entry->claims.len, ngx_cycle->log);
+
+        if (entry->claims.data) {
+            (void) tenant_introspection_claims(response, iss,
+                                               (char *) entry->claims.data);
+
+        } else {
+            rc = TENANT_INTROSPECTION_NO_MEMORY;
+        }
+    }
+
+    ngx_destroy_pool(pool);
+
+    return rc;
 }
 
 
@@ -654,7 +702,10 @@ ngx_http_tenant_introspections_free(
         ngx_free(entry->post.data);
     }
 
-    json_decref(entry->claims);
+    if (entry->claims.data) {
+        ngx_free(entry->claims.data);
+    }
+
     ngx_free(entry);
 }
 

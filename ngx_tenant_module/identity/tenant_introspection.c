@@ -1,5 +1,6 @@
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "tenant_introspection.h"
 
@@ -175,38 +176,57 @@ tenant_introspection_encode(char *out, tenant_str_t text)
 
 
 tenant_introspection_status_t
-tenant_introspection_parse(const char *text, size_t len, tenant_str_t iss,
-    json_t **claims, tenant_json_error_t *err)
+tenant_introspection_read(tenant_tape_t *tape, char *text, size_t len,
+    const tenant_value_t **response, tenant_json_error_t *err)
 {
-    tenant_introspection_status_t  status;
-    const json_t                  *active;
-    json_t                        *root;
+    const tenant_value_t  *active;
 
-    *claims = NULL;
-    root = tenant_json_parse(text, len, &tenant_json_token_limits, err);
+    *response = tenant_value_read(tape, text, len, &tenant_json_token_limits,
+                                  err);
 
-    if (root == NULL) {
+    if (*response == NULL) {
         return err->code == TENANT_JSON_NO_MEMORY
                ? TENANT_INTROSPECTION_NO_MEMORY : TENANT_INTROSPECTION_JSON;
     }
 
-    active = json_object_get(root, "active");
+    active = tenant_value_get(*response, tenant_str("active"));
 
-    if (!json_is_true(active)) {
-        status = json_is_false(active) ? TENANT_INTROSPECTION_INACTIVE
-                                       : TENANT_INTROSPECTION_NO_ACTIVE;
-        json_decref(root);
-        return status;
+    if (tenant_value_is(active, TENANT_VALUE_TRUE)) {
+        return TENANT_INTROSPECTION_ACTIVE;
     }
 
-    if (json_object_get(root, "iss") == NULL
-        && json_object_set_new(root, "iss", json_stringn(iss.data, iss.len))
-           != 0)
-    {
-        json_decref(root);
-        return TENANT_INTROSPECTION_NO_MEMORY;
+    return tenant_value_is(active, TENANT_VALUE_FALSE)
+           ? TENANT_INTROSPECTION_INACTIVE : TENANT_INTROSPECTION_NO_ACTIVE;
+}
+
+
+size_t
+tenant_introspection_claims(const tenant_value_t *response, tenant_str_t iss,
+    char *dst)
+{
+    static const char  before[] = "{\"iss\":";
+    tenant_value_t     value = { .u.text = iss.data,
+                                 .len = (uint32_t) iss.len,
+                                 .kind = TENANT_VALUE_STRING, .span = 1 };
+    size_t             len, n;
+
+    if (tenant_value_get(response, tenant_str("iss")) != NULL) {
+        return tenant_value_print(response, dst);
     }
 
-    *claims = root;
-    return TENANT_INTROSPECTION_ACTIVE;
+    len = sizeof(before) - 1;
+    n = len + tenant_value_print(&value, NULL);
+
+    if (dst == NULL) {
+        return n + tenant_value_print(response, NULL);
+    }
+
+    /* its "{" becomes the comma: there is "active" in any case */
+
+    memcpy(dst, before, len);
+    (void) tenant_value_print(&value, dst + len);
+    len = n + tenant_value_print(response, dst + n);
+    dst[n] = ',';
+
+    return len;
 }

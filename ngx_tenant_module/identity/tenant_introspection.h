@@ -8,10 +8,9 @@
 
 #include <stddef.h>
 
-#include <jansson.h>
-
 #include "tenant_json.h"
 #include "tenant_str.h"
+#include "tenant_value.h"
 
 
 typedef enum {
@@ -43,13 +42,21 @@ size_t tenant_introspection_encode(char *out, tenant_str_t text);
 
 
 /*
- * Reads len bytes of a response.  ACTIVE: a new reference to its claims set
- * in *claims, into which iss was put if it names none (RFC 7662 section 2.2
- * leaves that to the server, who is the issuer that was asked); otherwise
- * *claims is NULL.  *err is always written.
+ * Reads len bytes of a response as tenant_value_read() does, and says what it
+ * says; *response is NULL after JSON and NO_MEMORY.  *err is always written.
  */
-tenant_introspection_status_t tenant_introspection_parse(const char *text,
-    size_t len, tenant_str_t iss, json_t **claims, tenant_json_error_t *err);
+tenant_introspection_status_t tenant_introspection_read(tenant_tape_t *tape,
+    char *text, size_t len, const tenant_value_t **response,
+    tenant_json_error_t *err);
+
+/*
+ * The claims set of an active response as compact JSON, without a NUL, to
+ * dst, which may be NULL to learn the length that is returned.  If it names
+ * no iss, that of the issuer that was asked stands there: RFC 7662 section
+ * 2.2 leaves it out where nothing else can be meant.
+ */
+size_t tenant_introspection_claims(const tenant_value_t *response,
+    tenant_str_t iss, char *dst);
 
 /* A static description without any of the text's content. */
 const char *tenant_introspection_reason(tenant_introspection_status_t status);
