@@ -14,7 +14,11 @@ import { freePorts, start, stop } from './process.js';
 /* each is the id of a client, too, whose tokens are signed with it */
 export const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'];
 
-const SECRET = 'a secret that only clients of the tests have';
+/* another one, whose tokens say nothing; and who may ask about those */
+export const OPAQUE = 'opaque';
+export const ASKING = 'the gateway';
+
+export const SECRET = 'a secret that only clients of the tests have';
 
 
 async function newKeys()
@@ -73,8 +77,8 @@ export class Idp {
         this.handle = new Provider(this.iss, {
             jwks: { keys: this.keys },
             scopes: ['mcp:tools', 'mcp:admin'],
-            clients: ALGORITHMS.map((alg) => ({
-                client_id: alg,
+            clients: [...ALGORITHMS, OPAQUE, ASKING].map((id) => ({
+                client_id: id,
                 client_secret: SECRET,
                 grant_types: ['client_credentials'],
                 redirect_uris: [],
@@ -83,14 +87,22 @@ export class Idp {
             features: {
                 devInteractions: { enabled: false },
                 clientCredentials: { enabled: true },
+                introspection: {
+                    enabled: true,
+                    allowedPolicy: (ctx, client) =>
+                        client.clientId === ASKING,
+                },
+                revocation: { enabled: true },
                 resourceIndicators: {
                     enabled: true,
                     getResourceServerInfo: (ctx, resource, client) => ({
                         scope: 'mcp:tools mcp:admin',
                         audience: resource,
                         accessTokenTTL: 600,
-                        accessTokenFormat: 'jwt',
-                        jwt: { sign: { alg: client.clientId } },
+                        ...client.clientId === OPAQUE
+                            ? { accessTokenFormat: 'opaque' }
+                            : { accessTokenFormat: 'jwt',
+                                jwt: { sign: { alg: client.clientId } } },
                     }),
                 },
             },
@@ -98,10 +110,10 @@ export class Idp {
     }
 
 
-    /* How often its keys were fetched. */
-    fetches()
+    /* How often its keys were fetched, or what else is at a path. */
+    fetches(path = '/jwks')
     {
-        return this.requests.filter((url) => url === '/jwks').length;
+        return this.requests.filter((url) => url === path).length;
     }
 
 
@@ -113,8 +125,8 @@ export class Idp {
 }
 
 
-/* RFC 6749, section 4.4, with RFC 8707's resource: the answer. */
-export function requestToken(endpoint, client, resource, scope)
+/* A form as a client sends it: the answer. */
+function post(endpoint, client, form)
 {
     return call(endpoint, {
         headers: {
@@ -124,13 +136,27 @@ export function requestToken(endpoint, client, resource, scope)
                 .toString('base64'),
         },
         keep: false,
-        body: new URLSearchParams({ grant_type: 'client_credentials',
-                                    resource, scope }).toString(),
+        body: new URLSearchParams(form).toString(),
     });
 }
 
 
-function configuration(module, port, agent)
+/* RFC 6749, section 4.4, with RFC 8707's resource. */
+export function requestToken(endpoint, client, resource, scope)
+{
+    return post(endpoint, client, { grant_type: 'client_credentials',
+                                    resource, scope });
+}
+
+
+/* RFC 7009 */
+export function revokeToken(endpoint, client, token)
+{
+    return post(endpoint, client, { token });
+}
+
+
+function configuration(module, port, agent, opaque)
 {
     return `
 load_module ${module};
@@ -172,6 +198,13 @@ http {
             proxy_pass  http://127.0.0.1:${agent};
         }
 
+        location ~ "^/opaque/(?<t>[a-z0-9-]+)/mcp$" {
+            tenant_auth           on;
+            tenant_introspection  ${opaque};
+
+            proxy_pass  http://127.0.0.1:${agent};
+        }
+
         location ^~ /.well-known/oauth-protected-resource {
             tenant_metadata;
         }
@@ -186,14 +219,18 @@ http {
 }
 
 
-/* nginx with a registry; see World's Gateway for the one before agents. */
+/*
+ * nginx with a registry, whose first issuer can be asked about tokens; see
+ * World's Gateway for the one before agents.
+ */
 export async function startGateway(dir, module, registry)
 {
     const [port, agent] = await freePorts(2);
     const conf = path.join(dir, 'nginx.conf');
 
     fs.mkdirSync(path.join(dir, 'temp'), { recursive: true });
-    fs.writeFileSync(conf, configuration(module, port, agent));
+    fs.writeFileSync(conf, configuration(module, port, agent,
+                                         registry.issuers[0].iss));
     fs.writeFileSync(path.join(dir, 'registry.json'),
                      JSON.stringify(registry));
 

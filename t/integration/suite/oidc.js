@@ -6,7 +6,10 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { call } from '../lib/http.js';
-import { ALGORITHMS, Idp, requestToken, startGateway } from '../lib/oidc.js';
+import {
+    ALGORITHMS, ASKING, Idp, OPAQUE, SECRET, requestToken, revokeToken,
+    startGateway,
+} from '../lib/oidc.js';
 import { test } from '../lib/runner.js';
 
 
@@ -59,6 +62,15 @@ test('a provider is found by discovery and its keys are fetched once',
                 tenant: 'acme',
                 discovery: `${state.idp.iss}/.well-known/`
                            + 'openid-configuration',
+                introspection: {
+                    endpoint: `${state.idp.iss}/token/introspection`,
+                    client_id: ASKING,
+                    client_secret: SECRET,
+                    ttl: 1,
+                },
+
+                /* a service has no sub where its token says nothing */
+                claims: { subject: 'client_id' },
             }, {
                 iss: ED448,
                 tenant: 'globex',
@@ -240,6 +252,60 @@ test('a token without the scope learns which one to ask for', async () => {
         await newToken('ES256', challenge(answer).scope));
 
     assert.equal(status, 200);
+});
+
+
+test('an opaque token is accepted, and asked about once', async () => {
+    state.opaque = await newToken(OPAQUE);
+
+    assert.doesNotMatch(state.opaque, /\./);
+
+    const url = `${state.gateway.url}/opaque/acme/mcp`;
+    const answers = await Promise.all(
+        Array.from({ length: 20 }, () => ask(state.opaque, url)));
+
+    for (const { status, text } of answers) {
+        assert.equal(status, 200);
+        assert.equal(text, `acme ${OPAQUE}`);
+    }
+
+    /* by each of two workers, and anew when a second is over */
+
+    assert.ok(state.idp.fetches('/token/introspection') <= 4);
+    assert.equal((await ask(await newToken('ES256'), url)).status, 200);
+    assert.equal((await ask(state.opaque)).status, 401);
+});
+
+
+test('a token that nobody issued is refused', async () => {
+    const answer = await ask('nobody-issued-this',
+                             `${state.gateway.url}/opaque/acme/mcp`);
+
+    assert.equal(answer.status, 401);
+    assert.equal(challenge(answer).error, 'invalid_token');
+    assert.equal(challenge(answer).error_description,
+                 'the token is not active');
+});
+
+
+test('an opaque token that is revoked is refused after its ttl',
+     async () => {
+    const url = `${state.gateway.url}/opaque/acme/mcp`;
+
+    assert.equal((await ask(state.opaque, url)).status, 200);
+
+    const revoked = await revokeToken(`${endpoint()}/revocation`, OPAQUE,
+                                      state.opaque);
+
+    assert.equal(revoked.status, 200);
+    await sleep(2100);
+
+    const answers = await Promise.all(
+        Array.from({ length: 10 }, () => ask(state.opaque, url)));
+
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))],
+                     [401]);
+    assert.equal(challenge(answers[0]).error, 'invalid_token');
 });
 
 
