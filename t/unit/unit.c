@@ -163,6 +163,7 @@ main(void)
     srunner_add_suite(runner, suite_claims());
     srunner_add_suite(runner, suite_discovery());
     srunner_add_suite(runner, suite_introspection());
+    srunner_add_suite(runner, suite_secret());
     srunner_add_suite(runner, suite_actor());
     srunner_add_suite(runner, suite_cache());
     srunner_add_suite(runner, suite_siphash());

@@ -25,6 +25,7 @@ Suite *suite_jwks(void);
 Suite *suite_jws(void);
 Suite *suite_libjwt(void);
 Suite *suite_rules(void);
+Suite *suite_secret(void);
 Suite *suite_sessions(void);
 Suite *suite_signature(void);
 Suite *suite_siphash(void);
