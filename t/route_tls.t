@@ -15,7 +15,9 @@ use Tenant::Upstream;
 my $Dir = fixture_dir();
 my $Tls = free_port();
 my $Live = "$Dir/live";
-my $Pool = Tenant::Upstream->new(respond => sub { 'pool' });
+my $Pool = Tenant::Upstream->new(respond => sub {
+    return 'pool ' . join ',', Tenant::Upstream::header($_[0], 'Host');
+});
 my $Plain = free_port();
 
 
@@ -74,6 +76,8 @@ sub rewrite
 
     return registry(
         dir => $Live,
+        tier => { basic => { routes => {
+            cell => silo({ server_name => 'other.test' }) } } },
         tenant => {
             acme => { routes => {
                 support => silo({ server_name => $acme }),
@@ -88,7 +92,7 @@ sub rewrite
             globex => { routes => { support =>
                 silo({ server_name => 'globex.agents.test' }) } },
         },
-        agent => { map { $_ => {} } qw(wrong unnamed plain again) });
+        agent => { map { $_ => {} } qw(wrong unnamed plain again cell) });
 }
 
 
@@ -119,6 +123,16 @@ my $Server = Tenant::Server->new(
         keepalive 8;
     }
 
+    upstream closed {
+        tenant_route;
+        server 127.0.0.1:$Tls;
+    }
+
+    upstream shared {
+        tenant_route keepalive=shared;
+        server 127.0.0.1:$Tls;
+    }
+
     proxy_ssl_server_name on;
     proxy_ssl_name \$tenant_server_name;
     proxy_ssl_verify on;
@@ -138,6 +152,26 @@ EOF_HTTP
             tenant_auth on;
             tenant_agent $tls;
             proxy_pass https://agents;
+        }
+
+        location ~ ^/closed/(?<closed>[a-z]+) {
+            tenant_auth on;
+            tenant_agent $closed;
+            proxy_pass https://closed;
+        }
+
+        location ~ ^/named/(?<named>[a-z]+) {
+            tenant_auth on;
+            tenant_agent $named;
+            proxy_ssl_name other.test;
+            proxy_pass https://closed;
+        }
+
+        location ~ ^/shared/(?<shared>[a-z]+) {
+            tenant_auth on;
+            tenant_agent $shared;
+            proxy_ssl_name other.test;
+            proxy_pass https://shared;
         }
 
         location ~ ^/http/(?<http>[a-z]+) {
@@ -192,8 +226,10 @@ is_deeply([map { scalar keys %{ $Number{$_} } } qw(acme globex)], [1, 1],
 is_deeply([grep { $Number{acme}{$_} } keys %{ $Number{globex} }], [],
           '... and not shared, though the address is one');
 
-is(ask('initech', '/mixed/support'), 'pool',
+is(ask('initech', '/mixed/support'), 'pool agents',
    'the pool is asked without TLS in the same location');
+is(ask('initech', '/http/support'), 'pool agents',
+   '... by the name of the block, also where that is fixed');
 is(ask('acme', '/mixed/plain'), 'plain', '... and so is a silo without tls');
 
 like(ask('acme', '/mixed/again'), qr/^acme\.agents\.test /,
@@ -226,6 +262,30 @@ like(ask('acme', '/mixed/again'), qr/^acme\.agents\.test /,
 
 is(ask('acme', '/tls/plain'), 502,
    'a location that insists on TLS does not go without');
+
+
+# TLS sessions: "r" is a resumed one.
+
+sub resumed
+{
+    my ($tenant, $path) = @_;
+    my ($reused) = ask($tenant, $path) =~ / (\S)$/;
+
+    return $reused;
+}
+
+is(join('', map { resumed($_, '/closed/support') }
+                qw(acme acme globex globex acme globex)), '.r.rrr',
+   'a silo resumes its own TLS sessions, and nobody else does');
+is(resumed('acme', '/closed/support'), 'r', '... once more');
+like(ask('acme', '/named/support'), qr/ sni=other\.test .* \.$/,
+     '... and not by another name, which is verified anew');
+is(join('', map { resumed($_, '/closed/cell') } qw(globex initech globex)),
+   '...', 'what tenants of a tier have in common resumes none');
+is(join('', map { resumed($_, '/named/support') } qw(initech initech)),
+   '..', 'the pool resumes none');
+is(join('', map { resumed('initech', '/shared/support') } 1, 2), '.r',
+   '... unless connections are shared');
 
 
 # A name that changes: nothing goes over the old connection any more.

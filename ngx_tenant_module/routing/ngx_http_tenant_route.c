@@ -595,11 +595,24 @@ done:
 
 #if (NGX_SSL || NGX_COMPAT)
 
-/* TLS sessions of a silo are not resumed: nothing to keep apart. */
+/*
+ * A tenant's own silo resumes TLS sessions with its servers.  A tier's has
+ * many tenants, and sessions are not shared between them.
+ */
 
 static ngx_int_t
 ngx_http_tenant_route_set_session(ngx_peer_connection_t *pc, void *data)
 {
+#if (NGX_HTTP_SSL)
+    ngx_http_tenant_peer_t  *peer = data;
+
+    if (peer->current && peer->route->origin == NGX_HTTP_TENANT_BY_TENANT) {
+        return ngx_http_tenant_server_resume(peer->current,
+                                             peer->request->upstream,
+                                             pc->connection);
+    }
+#endif
+
     return NGX_OK;
 }
 
@@ -607,6 +620,15 @@ ngx_http_tenant_route_set_session(ngx_peer_connection_t *pc, void *data)
 static void
 ngx_http_tenant_route_save_session(ngx_peer_connection_t *pc, void *data)
 {
+#if (NGX_HTTP_SSL)
+    ngx_http_tenant_peer_t  *peer = data;
+
+    if (peer->current && peer->route->origin == NGX_HTTP_TENANT_BY_TENANT) {
+        ngx_http_tenant_server_resumable(peer->current,
+                                         peer->request->upstream,
+                                         pc->connection);
+    }
+#endif
 }
 
 #endif

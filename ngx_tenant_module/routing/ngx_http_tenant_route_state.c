@@ -3,6 +3,8 @@
 #include "ngx_http_tenant_peer.h"
 
 
+static void ngx_http_tenant_upstream_host(ngx_http_upstream_t *u,
+    ngx_str_t *host);
 static json_t *ngx_http_tenant_state_servers(ngx_http_tenant_silo_t *silo);
 static json_t *ngx_http_tenant_state_server(ngx_http_tenant_silo_t *silo,
     ngx_http_tenant_server_set_t *set, ngx_http_tenant_endpoint_t *e);
@@ -54,8 +56,8 @@ ngx_http_tenant_route_text(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx,
         } else if (route->nendpoints) {
             *text = route->endpoints[0].host;
 
-        } else if (r->upstream && r->upstream->upstream) {
-            *text = r->upstream->upstream->host;
+        } else if (r->upstream) {
+            ngx_http_tenant_upstream_host(r->upstream, text);
         }
 
         break;
@@ -72,6 +74,23 @@ ngx_http_tenant_route_text(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx,
             text->data = (u_char *) ngx_http_tenant_sessions[peer->affinity];
             text->len = ngx_strlen(text->data);
         }
+    }
+}
+
+
+/* Also before the block is looked up, when headers are made. */
+
+static void
+ngx_http_tenant_upstream_host(ngx_http_upstream_t *u, ngx_str_t *host)
+{
+    if (u->upstream) {
+        *host = u->upstream->host;
+
+    } else if (u->resolved) {
+        *host = u->resolved->host;
+
+    } else if (u->conf->upstream) {
+        *host = u->conf->upstream->host;
     }
 }
 

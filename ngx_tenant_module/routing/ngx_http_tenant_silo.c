@@ -12,6 +12,9 @@
 
 
 static void ngx_http_tenant_silo_cleanup(void *data);
+#if (NGX_HTTP_SSL)
+static void ngx_http_tenant_server_set_cleanup(void *data);
+#endif
 static ngx_uint_t ngx_http_tenant_silo_count(ngx_http_tenant_silo_t *silo);
 static ngx_int_t ngx_http_tenant_silo_build(ngx_http_tenant_silo_t *silo);
 static ngx_int_t ngx_http_tenant_server_init(ngx_http_tenant_silo_t *silo,
@@ -222,6 +225,9 @@ ngx_http_tenant_silo_build(ngx_http_tenant_silo_t *silo)
     ngx_pool_t                    *pool;
     ngx_http_tenant_name_t        *name;
     ngx_http_tenant_server_set_t  *set;
+#if (NGX_HTTP_SSL)
+    ngx_pool_cleanup_t            *cln;
+#endif
 
     pool = silo->route->pool;
 
@@ -239,6 +245,18 @@ ngx_http_tenant_silo_build(ngx_http_tenant_silo_t *silo)
     if (set == NULL) {
         goto failed;
     }
+
+#if (NGX_HTTP_SSL)
+
+    cln = ngx_pool_cleanup_add(pool, 0);
+    if (cln == NULL) {
+        goto failed;
+    }
+
+    cln->handler = ngx_http_tenant_server_set_cleanup;
+    cln->data = set;
+
+#endif
 
     for (i = 0; i < silo->route->nendpoints; i++) {
         name = silo->name ? silo->name[i] : NULL;
@@ -564,3 +582,58 @@ ngx_http_tenant_server_failed(ngx_http_tenant_server_t *server)
         server->effective_weight = ngx_max(server->effective_weight, 0);
     }
 }
+
+
+#if (NGX_HTTP_SSL)
+
+ngx_int_t
+ngx_http_tenant_server_resume(ngx_http_tenant_server_t *server,
+    ngx_http_upstream_t *u, ngx_connection_t *c)
+{
+    if (server->tls_session == NULL || server->tls != u->conf->ssl
+        || server->tls_name != ngx_crc32_long(u->ssl_name.data,
+                                              u->ssl_name.len))
+    {
+        return NGX_OK;
+    }
+
+    return ngx_ssl_set_session(c, server->tls_session);
+}
+
+
+void
+ngx_http_tenant_server_resumable(ngx_http_tenant_server_t *server,
+    ngx_http_upstream_t *u, ngx_connection_t *c)
+{
+    ngx_ssl_session_t  *session;
+
+    session = ngx_ssl_get_session(c);
+    if (session == NULL) {
+        return;
+    }
+
+    if (server->tls_session) {
+        ngx_ssl_free_session(server->tls_session);
+    }
+
+    server->tls_session = session;
+    server->tls = u->conf->ssl;
+    server->tls_name = ngx_crc32_long(u->ssl_name.data, u->ssl_name.len);
+}
+
+
+static void
+ngx_http_tenant_server_set_cleanup(void *data)
+{
+    ngx_http_tenant_server_set_t  *set = data;
+
+    ngx_uint_t  i;
+
+    for (i = 0; i < set->nservers; i++) {
+        if (set->servers[i].tls_session) {
+            ngx_ssl_free_session(set->servers[i].tls_session);
+        }
+    }
+}
+
+#endif

@@ -40,6 +40,11 @@ typedef struct {
     ngx_int_t                    effective_weight;
     ngx_int_t                    current_weight;
     tenant_health_t              health;
+#if (NGX_HTTP_SSL)
+    ngx_ssl_session_t           *tls_session;
+    ngx_ssl_t                   *tls;        /* under whose settings */
+    uint32_t                     tls_name;   /* and by which name, hashed */
+#endif
 } ngx_http_tenant_server_t;
 
 
@@ -92,6 +97,19 @@ ngx_http_tenant_server_t *ngx_http_tenant_server_choose(
     const tenant_hash_t *session, int *trial);
 
 void ngx_http_tenant_server_failed(ngx_http_tenant_server_t *server);
+
+#if (NGX_HTTP_SSL)
+
+/*
+ * TLS sessions, resumed with the same server of the same route, by the same
+ * name, from locations that verify alike.
+ */
+ngx_int_t ngx_http_tenant_server_resume(ngx_http_tenant_server_t *server,
+    ngx_http_upstream_t *u, ngx_connection_t *c);
+void ngx_http_tenant_server_resumable(ngx_http_tenant_server_t *server,
+    ngx_http_upstream_t *u, ngx_connection_t *c);
+
+#endif
 
 
 #endif /* NGX_HTTP_TENANT_SILO_H */
