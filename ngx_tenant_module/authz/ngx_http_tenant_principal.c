@@ -45,7 +45,7 @@ static void *ngx_http_tenant_scratch_alloc(void *data, size_t size);
 static void ngx_http_tenant_scratch_free(void *data, void *p, size_t size);
 static ngx_int_t ngx_http_tenant_principal_belongs(
     ngx_http_tenant_entity_build_t *build, ngx_http_tenant_users_t *users,
-    ngx_str_t *tenant);
+    const policy_uid_t *tenant);
 static ngx_int_t ngx_http_tenant_principal_texts(
     ngx_http_tenant_entity_build_t *build, const char *name,
     const tenant_value_t *value);
@@ -234,13 +234,15 @@ ngx_http_tenant_principal_user(ngx_http_tenant_users_t *users,
     ngx_http_tenant_main_conf_t *tmcf, ngx_http_tenant_user_t *user,
     ngx_http_tenant_entity_build_t *build)
 {
-    ngx_str_t                *tier;
-    const tenant_identity_t  *names;
+    ngx_str_t                 *tier;
+    ngx_http_tenant_entity_t  *tenant;
+    const tenant_identity_t   *names;
 
     names = user->names;
+    tenant = user->tenant->authz;
     tier = &user->tenant->tier->sn.str;
 
-    if (ngx_http_tenant_principal_belongs(build, users, &user->tenant->sn.str)
+    if (ngx_http_tenant_principal_belongs(build, users, tenant->uid)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -382,17 +384,9 @@ ngx_http_tenant_scratch_free(void *data, void *p, size_t size)
 
 static ngx_int_t
 ngx_http_tenant_principal_belongs(ngx_http_tenant_entity_build_t *build,
-    ngx_http_tenant_users_t *users, ngx_str_t *tenant)
+    ngx_http_tenant_users_t *users, const policy_uid_t *tenant)
 {
-    policy_str_t  id;
-    policy_uid_t  uid;
-
-    id.data = (char *) tenant->data;
-    id.len = tenant->len;
-
-    if (policy_uid_init(&uid, POLICY_STR("Tenant"), id) != POLICY_OK
-        || policy_entry_parent(build->entry, &uid) != POLICY_OK)
-    {
+    if (policy_entry_parent(build->entry, tenant) != POLICY_OK) {
         return NGX_ERROR;
     }
 
@@ -401,7 +395,7 @@ ngx_http_tenant_principal_belongs(ngx_http_tenant_entity_build_t *build,
     }
 
     return policy_entry_attr(build->entry, POLICY_STR("tenant"),
-                             policy_entity(&uid))
+                             policy_entity(tenant))
            == POLICY_OK ? NGX_OK : NGX_ERROR;
 }
 

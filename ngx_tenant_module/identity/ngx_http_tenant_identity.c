@@ -4,7 +4,6 @@
 #include "ngx_http_tenant_introspect.h"
 #include "ngx_http_tenant_keyset.h"
 #include "tenant_actor.h"
-#include "tenant_cache.h"
 #include "tenant_jws.h"
 #include "../authz/ngx_http_tenant_authz.h"
 #include "../context/ngx_http_tenant_context.h"
@@ -13,6 +12,9 @@
 
 #define NGX_HTTP_TENANT_CACHE_ENTRIES  16777216
 #define NGX_HTTP_TENANT_KEYS_ERROR     2048
+
+/* bytes of an identity that are asked for before they are needed */
+#define NGX_HTTP_TENANT_PREFETCH       2048
 
 /* with the namespace of the issuer's subjects */
 #define NGX_HTTP_TENANT_ACTOR_LEN      (TENANT_ACTOR_MAX + 256)
@@ -62,6 +64,7 @@ ngx_http_tenant_identify(ngx_http_request_t *r,
     ngx_http_tenant_caller_t *caller)
 {
     tenant_identity_t             names;
+    tenant_cache_tag_t            tag;
     ngx_http_tenant_identity_t   *identity;
     ngx_http_tenant_main_conf_t  *tmcf;
 
@@ -82,7 +85,8 @@ ngx_http_tenant_identify(ngx_http_request_t *r,
         return;
     }
 
-    identity = ngx_http_tenant_identity_cached(r, &caller->token);
+    tag = ngx_http_tenant_identity_tag(r, &caller->token);
+    identity = ngx_http_tenant_identity_cached(r, tag);
 
     if (identity) {
         ngx_http_tenant_running_add(caller, identity);
@@ -97,14 +101,25 @@ ngx_http_tenant_identify(ngx_http_request_t *r,
 
     ngx_http_tenant_running_add(caller, identity);
 
-    ngx_http_tenant_identity_keep(r, &caller->token, identity,
-                                  names.expires);
+    ngx_http_tenant_identity_keep(r, tag, identity, names.expires);
+}
+
+
+tenant_cache_tag_t
+ngx_http_tenant_identity_tag(ngx_http_request_t *r, ngx_str_t *key)
+{
+    ngx_http_tenant_main_conf_t  *tmcf;
+
+    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
+
+    return tenant_cache_tag(tmcf->token_cache, (char *) key->data, key->len);
 }
 
 
 ngx_http_tenant_identity_t *
-ngx_http_tenant_identity_cached(ngx_http_request_t *r, ngx_str_t *key)
+ngx_http_tenant_identity_cached(ngx_http_request_t *r, tenant_cache_tag_t tag)
 {
+    u_char                       *p, *last;
     ngx_http_tenant_totals_t     *totals;
     ngx_http_tenant_identity_t   *identity;
     ngx_http_tenant_main_conf_t  *tmcf;
@@ -114,8 +129,19 @@ ngx_http_tenant_identity_cached(ngx_http_request_t *r, ngx_str_t *key)
 
     ngx_http_tenant_keysets_sync(tmcf);
 
-    identity = tenant_cache_find(tmcf->token_cache, (char *) key->data,
-                                 key->len, ngx_time());
+    identity = tenant_cache_find(tmcf->token_cache, tag, ngx_time());
+
+    if (identity) {
+
+        /* of many tokens most are in memory only; all is needed, but later */
+
+        p = (u_char *) identity;
+        last = p + ngx_min(identity->size, NGX_HTTP_TENANT_PREFETCH);
+
+        for (p += ngx_cacheline_size; p < last; p += ngx_cacheline_size) {
+            __builtin_prefetch(p);
+        }
+    }
 
     if (identity && ngx_http_tenant_identity_valid(identity)) {
         (void) ngx_atomic_fetch_add(&totals->cache_hits, 1);
@@ -143,7 +169,7 @@ ngx_http_tenant_identity_valid(ngx_http_tenant_identity_t *identity)
 
 
 void
-ngx_http_tenant_identity_keep(ngx_http_request_t *r, ngx_str_t *key,
+ngx_http_tenant_identity_keep(ngx_http_request_t *r, tenant_cache_tag_t tag,
     ngx_http_tenant_identity_t *identity, int64_t expires)
 {
     ngx_http_tenant_main_conf_t  *tmcf;
@@ -152,8 +178,8 @@ ngx_http_tenant_identity_keep(ngx_http_request_t *r, ngx_str_t *key,
 
     /* a reference each for the caller and for the cache */
 
-    if (tenant_cache_insert(tmcf->token_cache, (char *) key->data, key->len,
-                            identity, tenant_cache_block_size(identity->size),
+    if (tenant_cache_insert(tmcf->token_cache, tag, identity,
+                            tenant_cache_block_size(identity->size),
                             expires, ngx_time())
         == TENANT_CACHE_OK)
     {

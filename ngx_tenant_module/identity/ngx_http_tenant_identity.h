@@ -8,6 +8,7 @@
 
 
 #include "../ngx_http_tenant_module.h"
+#include "tenant_cache.h"
 #include "tenant_claims.h"
 
 
@@ -45,16 +46,21 @@ struct ngx_http_tenant_identity_s {
 void ngx_http_tenant_identify(ngx_http_request_t *r,
     ngx_http_tenant_caller_t *caller);
 
+/* What a token, or what stands for it, is found by in the worker's cache. */
+tenant_cache_tag_t ngx_http_tenant_identity_tag(ngx_http_request_t *r,
+    ngx_str_t *key);
+
 /*
  * From the worker's cache, with a reference; NULL: not there, or not good any
  * more.
  */
 ngx_http_tenant_identity_t *ngx_http_tenant_identity_cached(
-    ngx_http_request_t *r, ngx_str_t *key);
+    ngx_http_request_t *r, tenant_cache_tag_t tag);
 
 /* Keeps it in the cache; the caller's reference stays the caller's. */
-void ngx_http_tenant_identity_keep(ngx_http_request_t *r, ngx_str_t *key,
-    ngx_http_tenant_identity_t *identity, int64_t expires);
+void ngx_http_tenant_identity_keep(ngx_http_request_t *r,
+    tenant_cache_tag_t tag, ngx_http_tenant_identity_t *identity,
+    int64_t expires);
 
 /*
  * Holds a claims set that is known to be the issuer's against its rules: a

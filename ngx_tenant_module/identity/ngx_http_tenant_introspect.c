@@ -151,7 +151,8 @@ ngx_http_tenant_introspect_token(ngx_http_request_t *r,
     *p++ = LF;
     ngx_memcpy(p, caller->token.data, caller->token.len);
 
-    identity = ngx_http_tenant_identity_cached(r, &key);
+    identity = ngx_http_tenant_identity_cached(r,
+                                   ngx_http_tenant_identity_tag(r, &key));
 
     if (identity) {
         ngx_http_tenant_running_add(caller, identity);
@@ -334,7 +335,8 @@ ngx_http_tenant_introspect_accept(ngx_http_request_t *r,
 
     ngx_http_tenant_running_add(caller, identity);
 
-    ngx_http_tenant_identity_keep(r, key, identity,
+    ngx_http_tenant_identity_keep(r, ngx_http_tenant_identity_tag(r, key),
+                                  identity,
                                   ngx_min(names.expires, entry->good));
 }
 

@@ -15,13 +15,7 @@
 __extension__ typedef unsigned __int128  tenant_uint128_t;
 
 
-/* Stands for the token.  Two of them share a cache line. */
-typedef struct {
-    uint64_t   first;
-    uint64_t   second;
-} tenant_cache_tag_t;
-
-
+/* Two of them share a cache line. */
 typedef struct {
     tenant_cache_tag_t   tag;
     void                *value;     /* NULL: the slot is free */
@@ -99,16 +93,20 @@ tenant_cache_last(const tenant_uint128_t *key, const tenant_uint128_t *sums,
 }
 
 
-/* len is at most TENANT_CACHE_TOKEN_MAX */
-static tenant_cache_tag_t
-tenant_cache_tag(const tenant_cache_key_t *key, const char *token, size_t len)
+tenant_cache_tag_t
+tenant_cache_tag(const tenant_cache_t *cache, const char *token, size_t len)
 {
-    const uint64_t      *words = key->words;
-    const char          *end = token + len / TENANT_CACHE_BLOCK
-                                           * TENANT_CACHE_BLOCK;
-    tenant_uint128_t     sums[2] = { 0, 0 };
-    tenant_cache_tag_t   tag;
-    char                 last[TENANT_CACHE_BLOCK] = { 0 };
+    const tenant_cache_key_t  *key = &cache->key;
+    const uint64_t            *words = key->words;
+    const char                *end = token + len / TENANT_CACHE_BLOCK
+                                                 * TENANT_CACHE_BLOCK;
+    tenant_uint128_t           sums[2] = { 0, 0 };
+    tenant_cache_tag_t         tag = { 0, 0 };
+    char                       last[TENANT_CACHE_BLOCK] = { 0 };
+
+    if (len > TENANT_CACHE_TOKEN_MAX) {
+        return tag;
+    }
 
     for (; token < end; token += TENANT_CACHE_BLOCK) {
         tenant_cache_block(token, words, sums);
@@ -262,17 +260,12 @@ tenant_cache_destroy(tenant_cache_t *cache)
 
 
 void *
-tenant_cache_find(tenant_cache_t *cache, const char *token, size_t len,
-    int64_t now)
+tenant_cache_find(tenant_cache_t *cache, tenant_cache_tag_t tag, int64_t now)
 {
-    tenant_cache_slot_t  *slot = NULL;
+    tenant_cache_slot_t  *slot = tenant_cache_slot(cache, tag);
 
-    if (len <= TENANT_CACHE_TOKEN_MAX) {
-        slot = tenant_cache_slot(cache,
-                                 tenant_cache_tag(&cache->key, token, len));
-    }
-
-    if (slot == NULL || slot->value == NULL) {
+    /* all zero is in no slot but a free one */
+    if (slot->value == NULL) {
         cache->stats.misses++;
         return NULL;
     }
@@ -376,11 +369,10 @@ tenant_cache_make_room(tenant_cache_t *cache, size_t size, int64_t now)
 
 
 tenant_cache_status_t
-tenant_cache_insert(tenant_cache_t *cache, const char *token, size_t len,
+tenant_cache_insert(tenant_cache_t *cache, tenant_cache_tag_t tag,
     void *value, size_t value_size, int64_t expires, int64_t now)
 {
     tenant_cache_slot_t  *slot;
-    tenant_cache_tag_t    tag;
     size_t                table;
 
     if (now >= expires) {
@@ -389,14 +381,13 @@ tenant_cache_insert(tenant_cache_t *cache, const char *token, size_t len,
 
     table = tenant_cache_block_size((cache->mask + 1) * sizeof(*slot));
 
-    if (len > TENANT_CACHE_TOKEN_MAX || value_size >= TENANT_CACHE_USED
+    if ((tag.first | tag.second) == 0 || value_size >= TENANT_CACHE_USED
         || table > cache->conf.max_bytes
         || value_size > cache->conf.max_bytes - table)
     {
         return TENANT_CACHE_TOO_LARGE;
     }
 
-    tag = tenant_cache_tag(&cache->key, token, len);
     slot = tenant_cache_slot(cache, tag);
 
     if (slot->value != NULL) {

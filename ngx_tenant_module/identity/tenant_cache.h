@@ -24,6 +24,13 @@
 typedef struct tenant_cache_s  tenant_cache_t;
 
 
+/* Stands for a token in one cache; all zero: for one that is not kept. */
+typedef struct {
+    uint64_t  first;
+    uint64_t  second;
+} tenant_cache_tag_t;
+
+
 typedef struct {
     size_t   max_entries;           /* 1 to 16,777,216 */
     size_t   max_bytes;             /* table and values */
@@ -64,27 +71,32 @@ tenant_cache_t *tenant_cache_create(const tenant_cache_conf_t *conf);
 void tenant_cache_destroy(tenant_cache_t *cache);
 
 
+/* What the token is found by: a pass over all of it, so do it once. */
+tenant_cache_tag_t tenant_cache_tag(const tenant_cache_t *cache,
+    const char *token, size_t len);
+
+
 /*
- * The value kept for this token, or NULL.  now in seconds; an entry
- * is used only while now < expires, and leaves when found to be older.  The
- * pointer is the cache's: valid until the next call that may remove entries,
- * so take a reference of your own to keep it longer.
+ * The value kept for this token, or NULL.  now in seconds; an entry is used
+ * only while now < expires, and leaves when found to be older.  The pointer
+ * is the cache's: valid until the next call that may remove entries, so take
+ * a reference of your own to keep it longer.
  */
-void *tenant_cache_find(tenant_cache_t *cache, const char *token, size_t len,
+void *tenant_cache_find(tenant_cache_t *cache, tenant_cache_tag_t tag,
     int64_t now);
 
 
 /*
- * Keeps value, which is not NULL, for token until expires (but not beyond
- * 2106), replacing an entry of the same token.  value_size: bytes that the
- * value takes, for max_bytes.
+ * Keeps value, which is not NULL, for the token until expires (but not
+ * beyond 2106), replacing an entry of the same token.  value_size: bytes
+ * that the value takes, for max_bytes.
  *
  * OK: the cache owns value and will release it.  Otherwise value is still
  * the caller's and the cache is unchanged.
  */
 tenant_cache_status_t tenant_cache_insert(tenant_cache_t *cache,
-    const char *token, size_t len, void *value, size_t value_size,
-    int64_t expires, int64_t now);
+    tenant_cache_tag_t tag, void *value, size_t value_size, int64_t expires,
+    int64_t now);
 
 
 /*

@@ -602,9 +602,12 @@ tenant_value_get(const tenant_value_t *object, tenant_str_t name)
     member = tenant_value_first(object);
 
     for (n = object->len; n != 0; n--) {
+
+        /* names of one length mostly differ in the first byte */
         if (member->len == name.len
             && (name.len == 0
-                || memcmp(member->u.text, name.data, name.len) == 0))
+                || (member->u.text[0] == name.data[0]
+                    && memcmp(member->u.text, name.data, name.len) == 0)))
         {
             return member + 1;
         }

@@ -259,8 +259,10 @@ cache_hit(void *data)
 
     /* a step that is odd visits all, in an order no prefetcher knows */
     l->next = (l->next + 2654435761u) % l->count;
-    l->found += tenant_cache_find(l->cache, l->tokens + l->next * TOKEN_LEN,
-                                  TOKEN_LEN, 1000) != NULL;
+    l->found += tenant_cache_find(l->cache,
+                    tenant_cache_tag(l->cache, l->tokens
+                                     + l->next * TOKEN_LEN, TOKEN_LEN),
+                    1000) != NULL;
 }
 
 
@@ -284,9 +286,10 @@ bench_cache(unsigned count)
     }
 
     for (i = 0; i < count; i++) {
-        must(tenant_cache_insert(l.cache, l.tokens + i * TOKEN_LEN, TOKEN_LEN,
-                                 &conf, 0, 2000, 1000) == TENANT_CACHE_OK,
-             "insert");
+        must(tenant_cache_insert(l.cache,
+                 tenant_cache_tag(l.cache, l.tokens + i * TOKEN_LEN,
+                                  TOKEN_LEN),
+                 &conf, 0, 2000, 1000) == TENANT_CACHE_OK, "insert");
     }
 
     for (i = 0; i < ROUNDS; i++) {
@@ -308,7 +311,9 @@ cache_miss(void *data)
 {
     lookups_t  *l = data;
 
-    l->found += tenant_cache_find(l->cache, l->tokens, 8192, 1000) == NULL;
+    l->found += tenant_cache_find(l->cache,
+                    tenant_cache_tag(l->cache, l->tokens, 8192), 1000)
+                == NULL;
 }
 
 

@@ -31,10 +31,26 @@ create(size_t entries, size_t bytes)
 }
 
 
+static void *
+find(tenant_cache_t *cache, const char *token, size_t len, int64_t now)
+{
+    return tenant_cache_find(cache, tenant_cache_tag(cache, token, len), now);
+}
+
+
+static tenant_cache_status_t
+insert(tenant_cache_t *cache, const char *token, size_t len, void *value,
+    size_t size, int64_t expires, int64_t now)
+{
+    return tenant_cache_insert(cache, tenant_cache_tag(cache, token, len),
+                               value, size, expires, now);
+}
+
+
 static tenant_cache_status_t
 put(tenant_cache_t *cache, const char *token, int i, int64_t expires)
 {
-    return tenant_cache_insert(cache, token, strlen(token), &released[i], 100,
+    return insert(cache, token, strlen(token), &released[i], 100,
                                expires, 1000);
 }
 
@@ -43,7 +59,7 @@ put(tenant_cache_t *cache, const char *token, int i, int64_t expires)
 static int
 get(tenant_cache_t *cache, const char *token, int64_t now)
 {
-    int  *value = tenant_cache_find(cache, token, strlen(token), now);
+    int  *value = find(cache, token, strlen(token), now);
 
     return value != NULL ? (int) (value - released) : -1;
 }
@@ -105,18 +121,18 @@ START_TEST(tokens_that_differ_in_one_byte_are_two)
     memset(token, 'A', sizeof(token));
 
     for (len = 0; len < sizeof(token); len++) {
-        ck_assert_int_eq(tenant_cache_insert(cache, token, len,
+        ck_assert_int_eq(insert(cache, token, len,
                                              &released[len], 0, 2000, 1000),
                          TENANT_CACHE_OK);
     }
 
     for (len = 0; len < sizeof(token); len++) {
-        ck_assert_ptr_eq(tenant_cache_find(cache, token, len, 1000),
+        ck_assert_ptr_eq(find(cache, token, len, 1000),
                          &released[len]);
 
         for (at = 0; at < len; at++) {
             token[at] = 'B';
-            ck_assert_ptr_null(tenant_cache_find(cache, token, len, 1000));
+            ck_assert_ptr_null(find(cache, token, len, 1000));
             token[at] = 'A';
         }
     }
@@ -169,7 +185,7 @@ START_TEST(what_is_over_leaves_before_what_is_not)
     ck_assert_int_eq(get(cache, "a", 1400), 1);
     ck_assert_int_eq(get(cache, "b", 1400), 2);
     ck_assert_int_eq(get(cache, "c", 1400), 3);
-    ck_assert_int_eq(tenant_cache_insert(cache, "d", 1, &released[4], 100,
+    ck_assert_int_eq(insert(cache, "d", 1, &released[4], 100,
                                          2000, 1600), TENANT_CACHE_OK);
     ck_assert_int_eq(released[1] + released[3], 0);
     ck_assert_int_eq(released[2], 1);
@@ -226,15 +242,15 @@ START_TEST(bytes_are_bounded_with_table_and_values)
     ck_assert_uint_eq(stats(cache).evictions, 7);
 
     /* a large one pushes out all the others */
-    ck_assert_int_eq(tenant_cache_insert(cache, "x", 1, &released[50], 300,
+    ck_assert_int_eq(insert(cache, "x", 1, &released[50], 300,
                                          2000, 1000), TENANT_CACHE_OK);
     ck_assert_uint_eq(stats(cache).entries, 1);
     ck_assert_uint_eq(stats(cache).bytes, max);
 
     /* one that can never fit pushes out none, and stays the caller's */
-    ck_assert_int_eq(tenant_cache_insert(cache, "yy", 2, &released[51], 301,
+    ck_assert_int_eq(insert(cache, "yy", 2, &released[51], 301,
                                          2000, 1000), TENANT_CACHE_TOO_LARGE);
-    ck_assert_int_eq(tenant_cache_insert(cache, "y", 1, &released[51],
+    ck_assert_int_eq(insert(cache, "y", 1, &released[51],
                      SIZE_MAX, 2000, 1000), TENANT_CACHE_TOO_LARGE);
     ck_assert_uint_eq(stats(cache).entries, 1);
     tenant_cache_destroy(cache);
@@ -294,15 +310,15 @@ START_TEST(token_above_the_limit_and_stale_one_are_not_kept)
     char            *token = malloc(TENANT_CACHE_TOKEN_MAX + 1);
 
     memset(token, 'A', TENANT_CACHE_TOKEN_MAX + 1);
-    ck_assert_int_eq(tenant_cache_insert(cache, token,
+    ck_assert_int_eq(insert(cache, token,
                      TENANT_CACHE_TOKEN_MAX + 1, &released[1], 0, 2000, 1000),
                      TENANT_CACHE_TOO_LARGE);
-    ck_assert_ptr_null(tenant_cache_find(cache, token,
+    ck_assert_ptr_null(find(cache, token,
                        TENANT_CACHE_TOKEN_MAX + 1, 1000));
-    ck_assert_int_eq(tenant_cache_insert(cache, token,
+    ck_assert_int_eq(insert(cache, token,
                      TENANT_CACHE_TOKEN_MAX, &released[1], 0, 2000, 1000),
                      TENANT_CACHE_OK);
-    ck_assert_ptr_nonnull(tenant_cache_find(cache, token,
+    ck_assert_ptr_nonnull(find(cache, token,
                           TENANT_CACHE_TOKEN_MAX, 1000));
 
     ck_assert_int_eq(put(cache, "a", 2, 1000), TENANT_CACHE_STALE);
@@ -411,13 +427,13 @@ START_TEST(random_steps_agree_with_a_model)
         serial = (serial + 1) % 4096;
 
         if (expires <= now) {
-            ck_assert_int_eq(tenant_cache_insert(cache, token, strlen(token),
+            ck_assert_int_eq(insert(cache, token, strlen(token),
                              &released[serial], 0, expires, now),
                              TENANT_CACHE_STALE);
             continue;
         }
 
-        ck_assert_int_eq(tenant_cache_insert(cache, token, strlen(token),
+        ck_assert_int_eq(insert(cache, token, strlen(token),
                          &released[serial], 0, expires, now),
                          TENANT_CACHE_OK);
         ck_assert_uint_le(stats(cache).entries, ENTRIES);

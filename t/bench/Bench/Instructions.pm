@@ -22,8 +22,8 @@ my @REQUESTS = (500, 3500);
 
 # count($which, %opt): what a request costs, {total, function => {name =>
 # instructions}}.  which: bare or full; tokens a file, seen the number of
-# tokens in it, http as of full().  One connection, so that every request
-# takes the same turns of the event loop.
+# tokens in it, http as of full(), verify as of bare().  One connection, so
+# that every request takes the same turns of the event loop.
 sub count
 {
     my ($which, %opt) = @_;
@@ -51,6 +51,7 @@ sub run
 
     my $server = ($which eq 'bare' ? \&bare : \&full)->(
         single => 1, name => "$which.callgrind", http => $opt{http},
+        verify => $opt{verify},
         binary => "$root/t/bench/under-callgrind",
         env => { CALLGRIND_OUT => $out });
 

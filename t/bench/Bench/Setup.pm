@@ -177,14 +177,33 @@ CONF
 
 
 # bare(%opt), full(%opt): gateways.  Options: binary and env as of
-# Tenant::Server, single => 1 for one process; for full() main, pieces of
-# configuration at the http level.
+# Tenant::Server, single => 1 for one process; for full() http, pieces of
+# configuration at that level; for bare() verify, an algorithm, the path of a
+# key and that of tokens: of these it verifies one for each request.
 sub bare
 {
     my (%opt) = @_;
+    my ($main, $http) = ('', '');
+
+    if ($opt{verify}) {
+        $main = 'load_module ' . built('ngx_http_bench_verify_module.so')
+                . ';';
+        $http = "bench_verify @{ $opt{verify} };";
+    }
 
     return started(name => 'bare', %opt,
-                   conf => gateway($opt{single}, '', '', '', ''));
+                   conf => gateway($opt{single}, $main, $http, '', ''));
+}
+
+
+# What was built stands below a directory that may be relative.
+sub built
+{
+    my ($file) = @_;
+    my $path = Tenant::Server::build_dir() . "/$file";
+
+    return $path =~ m{^/} ? $path
+                          : Tenant::Server::project_root() . "/$path";
 }
 
 
@@ -211,17 +230,14 @@ REST
 
 sub module_path
 {
-    my $module = Tenant::Server::build_dir() . '/ngx_http_tenant_module.so';
-
-    return $module =~ m{^/} ? $module
-                            : Tenant::Server::project_root() . "/$module";
+    return built('ngx_http_tenant_module.so');
 }
 
 
 sub gateway
 {
     my ($single, $main, $http, $balancer, $location) = @_;
-    my $metrics = $main eq '' ? '' : 'tenant_metrics;';
+    my $metrics = $balancer eq '' ? '' : 'tenant_metrics;';
 
     return conf(!$single, $main . "\n", <<"CONF", <<"REST");
         location /agents/support/ {
