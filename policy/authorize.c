@@ -3,8 +3,8 @@
 #include "set.h"
 
 
-/* A set of so many is done with sooner than the index is asked. */
-#define SCAN_MAX  8
+/* With more ancestors the index finds sooner what few policies name. */
+#define MASK_ANCESTORS  64
 
 
 typedef struct {
@@ -123,10 +123,31 @@ add_reason(authorizer_t *a, const policy_rule_t *rule, size_t index)
 }
 
 
+/* Its scope lets the request through. */
+static inline void
+apply(authorizer_t *a, const policy_rule_t *rule, uint32_t index)
+{
+    int  rc;
+
+    rc = rule->root == NULL ? 1 : policy_eval_bool(&a->eval, rule->root);
+
+    a->eval.arena->cur = a->eval.arena->base + a->mark;
+
+    if (rc > 0) {
+        add_reason(a, rule, index);
+
+    } else if (rc < 0 && a->eval.limit != NULL) {
+        a->limit = 1;
+
+    } else if (rc < 0) {
+        add_error(a, index);
+    }
+}
+
+
 static inline void
 consider(authorizer_t *a, uint32_t index, const policy_uid_t *via)
 {
-    int                   rc;
     const policy_rule_t  *rule;
 
     rule = &a->set->rules[index];
@@ -142,19 +163,7 @@ consider(authorizer_t *a, uint32_t index, const policy_uid_t *via)
         return;
     }
 
-    rc = rule->root == NULL ? 1 : policy_eval_bool(&a->eval, rule->root);
-
-    a->eval.arena->cur = a->eval.arena->base + a->mark;
-
-    if (rc > 0) {
-        add_reason(a, rule, index);
-
-    } else if (rc < 0 && a->eval.limit != NULL) {
-        a->limit = 1;
-
-    } else if (rc < 0) {
-        add_error(a, index);
-    }
+    apply(a, rule, index);
 }
 
 
@@ -257,6 +266,44 @@ scan_set(authorizer_t *a)
             consider(a, i, NULL);
         }
     }
+}
+
+
+/* What the scopes of a small set leave over; 0: not known in this way. */
+static int
+mask_set(authorizer_t *a)
+{
+    uint32_t               index;
+    uint64_t               bits;
+    const policy_actor_t  *actors;
+    const policy_masks_t  *masks;
+
+    masks = a->set->masks;
+    actors = a->eval.actors;
+
+    if (masks == NULL
+        || actors[0].nancestors + actors[1].nancestors
+           + actors[2].nancestors > MASK_ANCESTORS)
+    {
+        return 0;
+    }
+
+    for (bits = policy_masks_find(masks, actors);
+         bits != 0 && !a->limit;
+         bits &= bits - 1)
+    {
+        index = (uint32_t) __builtin_ctzll(bits);
+
+        if ((masks->check >> index) & 1) {
+            consider(a, index, NULL);
+            continue;
+        }
+
+        a->result->evaluated++;
+        apply(a, &a->set->rules[index], index);
+    }
+
+    return 1;
 }
 
 
@@ -437,12 +484,10 @@ policy_authorize(const policy_request_t *request, policy_arena_t *arena,
     for (i = 0; i < request->nsets && !a.limit; i++) {
         a.set = request->sets[i];
 
-        if ((request->flags & POLICY_FULL_SCAN)
-            || (a.set->n <= SCAN_MAX
-                && (request->flags & POLICY_BY_INDEX) == 0))
-        {
+        if (request->flags & POLICY_FULL_SCAN) {
             scan_set(&a);
-        } else {
+
+        } else if ((request->flags & POLICY_BY_INDEX) || !mask_set(&a)) {
             visit_set(&a);
         }
     }

@@ -18,6 +18,7 @@ typedef struct {
     const policy_uid_t  *uid;
 } policy_ancestor_t;
 
+/* uid comes first: the record is found by the address of its uid. */
 typedef struct {
     policy_uid_t              uid;
     const policy_field_t     *attrs;
@@ -138,6 +139,14 @@ policy_store_find(const policy_store_t *store, const policy_uid_t *uid)
 {
     uint32_t                at, i;
     const policy_entity_t  *e;
+
+    /* a uid that stands in one of the records is that of the record */
+
+    if ((uintptr_t) uid - (uintptr_t) store->entities
+        < store->n * sizeof(policy_entity_t))
+    {
+        return (const policy_entity_t *) uid;
+    }
 
     if (store->table == NULL) {
         for (e = store->entities, i = store->n; i > 0; e++, i--) {

@@ -471,9 +471,10 @@ int policy_set_uses_tag(const policy_set_t *set, policy_variable_t variable,
 /* Decisions */
 
 /*
- * Which policies are looked at: by default those that the index of scopes
- * brings forth, or all of a set that is small.  The result is the same but
- * for `evaluated` and `work`; flags are for tests of that.
+ * Which policies are looked at: by default those that the scopes leave over,
+ * exactly in a set of up to 64, else those that the index of scopes brings
+ * forth.  The result is the same but for `evaluated` and `work`; flags are
+ * for tests of that.
  */
 #define POLICY_FULL_SCAN  1u  /* all, however many */
 #define POLICY_BY_INDEX   2u  /* by the index, however few */

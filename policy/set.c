@@ -520,7 +520,9 @@ policy_set_finish(policy_set_t *set, policy_error_t *error)
 
     free_symbols(set);
 
-    if (policy_index_build(set) != POLICY_OK) {
+    if (policy_index_build(set) != POLICY_OK
+        || policy_masks_build(set) != POLICY_OK)
+    {
         return policy_set_no_memory(set, error);
     }
 

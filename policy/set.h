@@ -102,6 +102,39 @@ enum {
 };
 
 
+#define POLICY_MASK_RULES  64
+
+/* Which policies name the uid in a scope, by variable; one cache line. */
+typedef struct {
+    uint64_t             hash;
+    const policy_uid_t  *uid;       /* NULL: free */
+    uint64_t             eq[3];
+    uint64_t             in[3];
+} policy_mention_t;
+
+typedef struct {
+    const policy_type_t  *type;
+    uint64_t              is;
+} policy_mentioned_type_t;
+
+/* By variable: what one decision reads for one of its three uids. */
+typedef struct {
+    uint64_t                  seen;     /* a bit for each uid that the
+                                           scopes name: most are not */
+    uint64_t                  any;      /* a scope that lets all through, or
+                                           takes a look at the policy */
+    policy_mentioned_type_t  *types;
+    uint32_t                  ntypes;
+} policy_scopes_t;
+
+typedef struct {
+    policy_mention_t  *uids;        /* open addressing */
+    uint32_t           mask;
+    uint64_t           check;       /* policies that take a look */
+    policy_scopes_t    scopes[3];
+} policy_masks_t;
+
+
 struct policy_set_s {
     policy_memory_t      memory;
     policy_arena_t       main;
@@ -121,6 +154,7 @@ struct policy_set_s {
     size_t               nuses;
     policy_use_t        *uses;
     policy_index_t       index;
+    policy_masks_t      *masks;         /* NULL: too many policies */
 };
 
 
@@ -157,6 +191,15 @@ policy_status_t policy_index_build(policy_set_t *set);
 /* NULL: none. */
 const policy_bucket_t *policy_index_find(const policy_index_t *index,
     uint64_t key);
+
+
+/* masks.c */
+
+policy_status_t policy_masks_build(policy_set_t *set);
+
+/* The policies to look at, by position; those of check only perhaps. */
+uint64_t policy_masks_find(const policy_masks_t *masks,
+    const policy_actor_t *actors);
 
 
 #pragma GCC visibility pop

@@ -8,10 +8,11 @@
 
 static const policy_uid_t *ngx_http_tenant_authz_action(
     ngx_http_tenant_authz_t *authz, ngx_str_t *name, policy_uid_t *uid);
-static void *ngx_http_tenant_authz_alloc(void *data, size_t size);
 static ngx_int_t ngx_http_tenant_authz_context(ngx_http_request_t *r,
-    ngx_http_tenant_policies_t *policies, ngx_http_tenant_authz_t *authz,
+    ngx_http_tenant_policies_t *policies, policy_arena_t *arena,
     policy_value_t *context);
+static ngx_int_t ngx_http_tenant_authz_key(ngx_http_request_t *r,
+    ngx_uint_t key, policy_value_t *value);
 static ngx_int_t ngx_http_tenant_authz_source_ip(ngx_http_request_t *r,
     policy_value_t *value);
 static ngx_table_elt_t *ngx_http_tenant_session(ngx_http_request_t *r);
@@ -38,7 +39,6 @@ ngx_http_tenant_authz_init_process(ngx_cycle_t *cycle,
     ngx_http_tenant_main_conf_t *tmcf)
 {
     void                     *buffer;
-    policy_memory_t           memory;
     ngx_http_tenant_authz_t  *authz;
 
     authz = ngx_palloc(cycle->pool, sizeof(ngx_http_tenant_authz_t));
@@ -50,15 +50,7 @@ ngx_http_tenant_authz_init_process(ngx_cycle_t *cycle,
 
     authz->arena = policy_arena_init(buffer, POLICY_SCRATCH);
 
-    memory.alloc = ngx_http_tenant_authz_alloc;
-    memory.free = NULL;
-    memory.data = cycle->pool;
-
     if (authz->arena == NULL
-        || policy_layout_create(&memory, ngx_http_tenant_context_keys,
-                                NGX_HTTP_TENANT_CONTEXT_KEYS,
-                                &authz->layout)
-           != POLICY_OK
         || policy_uid_init(&authz->anonymous, POLICY_STR("Anonymous"),
                            POLICY_STR("anonymous"))
            != POLICY_OK
@@ -75,13 +67,6 @@ ngx_http_tenant_authz_init_process(ngx_cycle_t *cycle,
     tmcf->authz = authz;
 
     return ngx_http_tenant_principal_init_process(cycle, tmcf);
-}
-
-
-static void *
-ngx_http_tenant_authz_alloc(void *data, size_t size)
-{
-    return ngx_palloc(data, size);
 }
 
 
@@ -165,8 +150,7 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
         goto fault;
     }
 
-    if (ngx_http_tenant_authz_context(r, policies, tmcf->authz,
-                                      &request.context)
+    if (ngx_http_tenant_authz_context(r, policies, arena, &request.context)
         != NGX_OK)
     {
         goto fault;
@@ -248,76 +232,80 @@ fault:
 
 static ngx_int_t
 ngx_http_tenant_authz_context(ngx_http_request_t *r,
-    ngx_http_tenant_policies_t *policies, ngx_http_tenant_authz_t *authz,
+    ngx_http_tenant_policies_t *policies, policy_arena_t *arena,
     policy_value_t *context)
 {
-    u_char           *used;
+    ngx_uint_t      i;
+    policy_value_t  values[NGX_HTTP_TENANT_CONTEXT_KEYS];
+
+    for (i = 0; i < policies->nkeys; i++) {
+        if (ngx_http_tenant_authz_key(r, policies->keys[i], &values[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return policy_record_fill(arena, policies->layout, values, context)
+           == POLICY_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+/* What stays zero is absent: a string too long must not become that. */
+
+static ngx_int_t
+ngx_http_tenant_authz_key(ngx_http_request_t *r, ngx_uint_t key,
+    policy_value_t *value)
+{
+    ngx_str_t        *text;
     ngx_time_t       *tp;
-    policy_value_t    values[NGX_HTTP_TENANT_CONTEXT_KEYS];
     ngx_table_elt_t  *h;
 
-    used = policies->context;
+    ngx_memzero(value, sizeof(policy_value_t));
 
-    /* what stays zero is absent: a string too long must not become that */
+    switch (key) {
 
-    ngx_memzero(values, sizeof(values));
+    case NGX_HTTP_TENANT_CONTEXT_METHOD:
+        text = &r->method_name;
+        break;
 
-    if (used[NGX_HTTP_TENANT_CONTEXT_METHOD]) {
-        if (r->method_name.len > POLICY_MAX_TEXT) {
-            return NGX_ERROR;
+    case NGX_HTTP_TENANT_CONTEXT_PATH:
+        text = &r->uri;
+        break;
+
+    case NGX_HTTP_TENANT_CONTEXT_SOURCE_IP:
+        return ngx_http_tenant_authz_source_ip(r, value) == NGX_ERROR
+               ? NGX_ERROR : NGX_OK;
+
+    case NGX_HTTP_TENANT_CONTEXT_NOW:
+        tp = ngx_timeofday();
+        *value = policy_datetime((int64_t) tp->sec * 1000 + tp->msec);
+        return NGX_OK;
+
+    case NGX_HTTP_TENANT_CONTEXT_TLS:
+#if (NGX_HTTP_SSL)
+        *value = policy_bool(r->connection->ssl != NULL);
+#else
+        *value = policy_bool(0);
+#endif
+        return NGX_OK;
+
+    default: /* NGX_HTTP_TENANT_CONTEXT_SESSION */
+        h = ngx_http_tenant_session(r);
+        if (h == NULL) {
+            return NGX_OK;
         }
 
-        values[NGX_HTTP_TENANT_CONTEXT_METHOD] =
-            policy_string((char *) r->method_name.data, r->method_name.len);
+        text = &h->value;
     }
 
-    if (used[NGX_HTTP_TENANT_CONTEXT_PATH]) {
-        if (r->uri.len > POLICY_MAX_TEXT) {
-            return NGX_ERROR;
-        }
-
-        values[NGX_HTTP_TENANT_CONTEXT_PATH] =
-            policy_string((char *) r->uri.data, r->uri.len);
-    }
-
-    if (used[NGX_HTTP_TENANT_CONTEXT_SOURCE_IP]
-        && ngx_http_tenant_authz_source_ip(r,
-                             &values[NGX_HTTP_TENANT_CONTEXT_SOURCE_IP])
-           == NGX_ERROR)
-    {
+    if (text->len > POLICY_MAX_TEXT) {
         return NGX_ERROR;
     }
 
-    if (used[NGX_HTTP_TENANT_CONTEXT_NOW]) {
-        tp = ngx_timeofday();
-        values[NGX_HTTP_TENANT_CONTEXT_NOW] =
-            policy_datetime((int64_t) tp->sec * 1000 + tp->msec);
-    }
+    *value = policy_string((char *) text->data, text->len);
 
-    if (used[NGX_HTTP_TENANT_CONTEXT_TLS]) {
-#if (NGX_HTTP_SSL)
-        values[NGX_HTTP_TENANT_CONTEXT_TLS] =
-            policy_bool(r->connection->ssl != NULL);
-#else
-        values[NGX_HTTP_TENANT_CONTEXT_TLS] = policy_bool(0);
-#endif
-    }
-
-    if (used[NGX_HTTP_TENANT_CONTEXT_SESSION]) {
-        h = ngx_http_tenant_session(r);
-
-        if (h != NULL) {
-            if (h->value.len > POLICY_MAX_TEXT) {
-                return NGX_ERROR;
-            }
-
-            values[NGX_HTTP_TENANT_CONTEXT_SESSION] =
-                policy_string((char *) h->value.data, h->value.len);
-        }
-    }
-
-    return policy_record_fill(authz->arena, authz->layout, values, context)
-           == POLICY_OK ? NGX_OK : NGX_ERROR;
+    return NGX_OK;
 }
 
 

@@ -23,7 +23,7 @@ static ngx_int_t ngx_http_tenant_schema_open(ngx_conf_t *cf,
     ngx_http_tenant_validation_t *validation);
 static void ngx_http_tenant_schema_finding(void *data,
     const policy_finding_t *finding);
-static void ngx_http_tenant_policies_uses(
+static policy_status_t ngx_http_tenant_policies_uses(
     ngx_http_tenant_policies_t *policies);
 static void ngx_http_tenant_policies_cleanup(void *data);
 static void *ngx_http_tenant_chunk_alloc(void *data, size_t size);
@@ -119,7 +119,11 @@ ngx_http_tenant_policies_compile(ngx_conf_t *cf,
                            &name[0]);
     }
 
-    ngx_http_tenant_policies_uses(policies);
+    if (ngx_http_tenant_policies_uses(policies) != POLICY_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "tenant_policy_file: no memory");
+        return NULL;
+    }
 
     return policies;
 }
@@ -326,21 +330,21 @@ ngx_http_tenant_schema_finding(void *data, const policy_finding_t *finding)
 
 /* A context key that no policy looks at is not built. */
 
-static void
+static policy_status_t
 ngx_http_tenant_policies_uses(ngx_http_tenant_policies_t *policies)
 {
     size_t               i, n;
+    ngx_uint_t           whole;
+    policy_str_t         names[NGX_HTTP_TENANT_CONTEXT_KEYS];
+    policy_status_t      rc;
     const policy_use_t  *uses;
 
-    for (i = 0; i < NGX_HTTP_TENANT_CONTEXT_KEYS; i++) {
-        policies->context[i] =
-            policy_set_uses_attr(policies->set, POLICY_CONTEXT,
-                                 ngx_http_tenant_context_keys[i]);
+    rc = policy_set_uses(policies->set, &uses, &n);
+    if (rc != POLICY_OK) {
+        return rc;
     }
 
-    if (policy_set_uses(policies->set, &uses, &n) != POLICY_OK) {
-        return;
-    }
+    whole = 0;
 
     for (i = 0; i < n; i++) {
         if (uses[i].kind == POLICY_USE_ANY_TAG) {
@@ -350,9 +354,22 @@ ngx_http_tenant_policies_uses(ngx_http_tenant_policies_t *policies)
         if (uses[i].variable == POLICY_CONTEXT
             && uses[i].kind == POLICY_USE_WHOLE)
         {
-            ngx_memset(policies->context, 1, sizeof(policies->context));
+            whole = 1;
         }
     }
+
+    for (i = 0; i < NGX_HTTP_TENANT_CONTEXT_KEYS; i++) {
+        if (whole
+            || policy_set_uses_attr(policies->set, POLICY_CONTEXT,
+                                    ngx_http_tenant_context_keys[i]))
+        {
+            names[policies->nkeys] = ngx_http_tenant_context_keys[i];
+            policies->keys[policies->nkeys++] = (u_char) i;
+        }
+    }
+
+    return policy_layout_create(&ngx_http_tenant_policy_memory, names,
+                                policies->nkeys, &policies->layout);
 }
 
 
@@ -361,6 +378,7 @@ ngx_http_tenant_policies_cleanup(void *data)
 {
     ngx_http_tenant_policies_t  *policies = data;
 
+    policy_layout_destroy(policies->layout);
     policy_set_destroy(policies->set);
 }
 

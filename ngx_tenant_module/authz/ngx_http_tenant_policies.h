@@ -19,9 +19,11 @@
 
 
 struct ngx_http_tenant_policies_s {
-    policy_set_t  *set;
-    u_char         context[NGX_HTTP_TENANT_CONTEXT_KEYS];  /* is used */
-    unsigned       any_tag:1;       /* tags are looked up by computed name */
+    policy_set_t     *set;
+    policy_layout_t  *layout;       /* of the context: the keys that are */
+    ngx_uint_t        nkeys;        /*   used, NGX_HTTP_TENANT_CONTEXT_* */
+    u_char            keys[NGX_HTTP_TENANT_CONTEXT_KEYS];
+    unsigned          any_tag:1;    /* tags are looked up by computed name */
 };
 
 
@@ -71,11 +73,10 @@ ngx_int_t ngx_http_tenant_principal_init_process(ngx_cycle_t *cycle,
 
 /* What a worker keeps for its decisions. */
 typedef struct ngx_http_tenant_authz_s {
-    policy_arena_t   *arena;
-    policy_layout_t  *layout;       /* of the context */
-    policy_uid_t      anonymous;
-    policy_uid_t      invoke;
-    policy_uid_t      ping;
+    policy_arena_t  *arena;
+    policy_uid_t     anonymous;
+    policy_uid_t     invoke;
+    policy_uid_t     ping;
 } ngx_http_tenant_authz_t;
 
 

@@ -10,6 +10,8 @@ typedef struct {
     const char  *errors;
 } decision_t;
 
+#define COUNT(a)  ((int) (sizeof(a) / sizeof((a)[0])))
+
 #define ANY     "(principal,action,resource)"
 #define TRUE    "permit" ANY ";"
 #define FALSE   "permit" ANY "when{false};"
@@ -434,11 +436,17 @@ START_TEST(test_index_is_used)
     drop_world(&w);
     free(text);
 
-    /* few policies are looked at all, unless the index is asked for */
+    /* of few policies those are looked at that the scopes let through */
 
     make_world(&w, "permit(principal==U::\"b\",action,resource);"
                "permit(principal==U::\"a\",action,resource);");
 
+    ck_assert_int_eq(policy_authorize(&w.request, test_arena(), &result),
+                     POLICY_OK);
+    ck_assert_uint_eq(result.evaluated, 1);
+    ck_assert_str_eq(test_reasons(&result), "policy1");
+
+    w.request.flags = POLICY_FULL_SCAN;
     ck_assert_int_eq(policy_authorize(&w.request, test_arena(), &result),
                      POLICY_OK);
     ck_assert_uint_eq(result.evaluated, 2);
@@ -450,6 +458,109 @@ START_TEST(test_index_is_used)
     ck_assert_str_eq(test_reasons(&result), "policy1");
 
     drop_world(&w);
+}
+END_TEST
+
+
+static const char *const  scopes[] = {
+    "principal==U::\"a\",action,resource is D",
+    "principal in G::\"top\",action in[Action::\"w\",Action::\"r\"],resource",
+    "principal in G::\"h\",action,resource",
+    "principal is U,action==Action::\"r\",resource==D::\"d\"",
+    "principal is U in G::\"g\",action,resource in D::\"dir\"",
+    "principal is U in G::\"h\",action,resource",
+    "principal,action in Action::\"all\",resource is D in D::\"dir\"",
+    "principal,action in[],resource",
+    "principal==?principal,action,resource",
+    "principal is G,action==Action::\"w\",resource==D::\"e\""
+};
+
+/* Small sets, large ones, and few and many ancestors: one result. */
+START_TEST(test_sizes)
+{
+    char             *text, name[16];
+    size_t            i, n, many;
+    world_t           w;
+    policy_uid_t      uid;
+    const char       *all;
+    test_memory_t     counts;
+    policy_entry_t   *entry;
+    policy_store_t   *store;
+    policy_result_t   result;
+    policy_memory_t   memory;
+    static char       expected[8192];
+
+    text = malloc(200 * 128);
+
+    for (n = 1; n <= 130; n += n < 60 || n > 70 ? 9 : 1) {
+        text[0] = '\0';
+
+        for (i = 0; i < n; i++) {
+            strcat(text, "permit(");
+            strcat(text, scopes[(i * 7) % COUNT(scopes)]);
+            strcat(text, ");");
+        }
+
+        make_world(&w, text);
+
+        for (many = 0; many < 2; many++) {
+            memset(&counts, 0, sizeof(counts));
+            memory = test_memory(&counts);
+            ck_assert_int_eq(policy_store_create(&memory, &store),
+                             POLICY_OK);
+            ck_assert_int_eq(policy_store_add(store, &w.p, &entry),
+                             POLICY_OK);
+
+            for (i = 0; i < 100; i++) {
+                snprintf(name, sizeof(name), "%zu", i);
+                policy_uid_init(&uid, str("Other"), str(name));
+                ck_assert_int_eq(policy_entry_parent(entry, &uid),
+                                 POLICY_OK);
+            }
+
+            uid = test_uid("G::\"g\"");
+            ck_assert_int_eq(policy_entry_parent(entry, &uid), POLICY_OK);
+            ck_assert_int_eq(policy_store_finish(store, NULL), POLICY_OK);
+
+            if (many) {
+                w.stores[1] = w.stores[0];
+                w.stores[0] = store;
+                w.request.nstores = 2;
+            }
+
+            w.request.flags = POLICY_FULL_SCAN;
+            ck_assert_int_eq(policy_authorize(&w.request, test_arena(),
+                             &result), POLICY_OK);
+            all = test_reasons(&result);
+            snprintf(expected, sizeof(expected), "%s", all);
+
+            w.request.flags = POLICY_BY_INDEX;
+            ck_assert_int_eq(policy_authorize(&w.request, test_arena(),
+                             &result), POLICY_OK);
+            ck_assert_str_eq(test_reasons(&result), expected);
+
+            w.request.flags = 0;
+            ck_assert_int_eq(policy_authorize(&w.request, test_arena(),
+                             &result), POLICY_OK);
+            ck_assert_str_eq(test_reasons(&result), expected);
+
+            if (!many && n <= 64) {
+                ck_assert_uint_le(result.evaluated,
+                                  result.nreasons + n / COUNT(scopes) + 1);
+            }
+
+            if (many) {
+                w.stores[0] = w.stores[1];
+            }
+
+            policy_store_destroy(store);
+            ck_assert_uint_eq(counts.live, 0);
+        }
+
+        drop_world(&w);
+    }
+
+    free(text);
 }
 END_TEST
 
@@ -639,7 +750,6 @@ START_TEST(test_context_builder)
 END_TEST
 
 
-#define COUNT(a)  ((int) (sizeof(a) / sizeof((a)[0])))
 
 TCase *
 authorize_case(void)
@@ -655,6 +765,7 @@ authorize_case(void)
     tcase_add_test(tcase, test_limits_deny);
     tcase_add_test(tcase, test_full_of_results);
     tcase_add_test(tcase, test_index_is_used);
+    tcase_add_test(tcase, test_sizes);
     tcase_add_test(tcase, test_context_builder);
 
     return tcase;
