@@ -90,7 +90,7 @@ sub rewrite
                               "127.0.0.1:$Tls"),
             } },
             globex => { routes => { support =>
-                silo({ server_name => 'globex.agents.test' }) } },
+                silo({ server_name => 'globex.agents.test.' }) } },
         },
         agent => { map { $_ => {} } qw(wrong unnamed plain again cell) });
 }

@@ -273,6 +273,12 @@ ngx_http_tenant_route_tls(ngx_pool_t *pool, const ngx_http_tenant_json_t *at,
                                          &route->server_name);
     }
 
+    /* certificates have names without the dot of the root */
+
+    if (route->server_name.data[route->server_name.len - 1] == '.') {
+        route->server_name.len--;
+    }
+
     return NGX_OK;
 }
 

@@ -351,6 +351,7 @@ ngx_http_tenant_name_answer(ngx_http_tenant_name_t *name,
     name->valid = ngx_max(ctx->valid, ngx_time() + 1);
     name->asked = 1;
     name->failing = 0;
+    name->refused = n == 0 && ctx->naddrs;
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
                    "tenant route: \"%V\" has %ui addresses for %T s",

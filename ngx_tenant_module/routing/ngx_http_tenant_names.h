@@ -42,6 +42,8 @@ typedef struct {
 
     unsigned                  asked:1;       /* and answered or failed */
     unsigned                  failing:1;
+    unsigned                  refused:1;     /* has no address but such that
+                                                are not allowed */
 } ngx_http_tenant_name_t;
 
 

@@ -65,12 +65,19 @@ ngx_uint_t ngx_http_tenant_route_names_allowed(
  *   {"model": "silo", "why": "tenant route", "tls": true, "server_name": "a",
  *    "servers": [{"address": "a:8443", "weight": 1, "backup": false,
  *                 "drain": false, "max_fails": 1, "fail_timeout": 10,
- *                 "addresses": [{"address": "10.0.0.1:8443", "fails": 0,
- *                                "down": false, "down_until": null}]}]}
+ *                 "resolved": "ok",
+ *                 "addresses": [{"address": "10.0.0.1:8443", "fails": 1,
+ *                                "down": true,
+ *                                "down_until": "2026-01-01T12:00:10Z",
+ *                                "failed": "2026-01-01T12:00:00Z"}]}]}
  *
  * "why" is one of ngx_http_tenant_origins[]; without a route "model" is
- * "none".  "addresses" of a host name are those this worker knows; before it
- * was resolved they are empty.  The caller owns *out.  NGX_ERROR: no memory.
+ * "none", and only a silo has more than these two.  "resolved" is there for
+ * host names: "unknown" to this worker, "failing", "refused", "ok".  A server
+ * that was down longer than until "down_until" is tried by the next request.
+ *
+ * For the event loop of a worker only, and a tenant that somebody refers to.
+ * The caller owns *out.  NGX_ERROR: no memory.
  */
 ngx_int_t ngx_http_tenant_route_state(ngx_http_tenant_main_conf_t *tmcf,
     ngx_http_tenant_tenant_t *tenant, ngx_str_t *agent, json_t **out);

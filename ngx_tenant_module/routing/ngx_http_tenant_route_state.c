@@ -10,6 +10,7 @@ static json_t *ngx_http_tenant_state_server(ngx_http_tenant_silo_t *silo,
     ngx_http_tenant_server_set_t *set, ngx_http_tenant_endpoint_t *e);
 static json_t *ngx_http_tenant_state_address(
     ngx_http_tenant_server_t *server, time_t now);
+static json_t *ngx_http_tenant_state_time(time_t t);
 static json_t *ngx_http_tenant_state_text(ngx_str_t *text);
 
 
@@ -215,7 +216,8 @@ ngx_http_tenant_state_server(ngx_http_tenant_silo_t *silo,
 
     if (json_object_set_new(server, "resolved",
                             json_string(!name->asked ? "unknown"
-                                        : name->failing ? "failing" : "ok"))
+                                        : name->failing ? "failing"
+                                        : name->refused ? "refused" : "ok"))
         != 0)
     {
         json_decref(server);
@@ -239,13 +241,37 @@ ngx_http_tenant_state_address(ngx_http_tenant_server_t *server, time_t now)
            && slot.fails >= server->health.max_fails;
     until = slot.checked + server->health.fail_timeout;
 
-    return json_pack("{s:s#, s:I, s:b, s:o}",
+    return json_pack("{s:s#, s:I, s:b, s:o, s:o}",
                      "address", (char *) server->name.data,
                      (int) server->name.len,
                      "fails", (json_int_t) slot.fails,
                      "down", (int) down,
-                     "down_until", down ? json_integer((json_int_t) until)
-                                        : json_null());
+                     "down_until", ngx_http_tenant_state_time(down ? until
+                                                                   : 0),
+                     "failed", ngx_http_tenant_state_time(slot.failed));
+}
+
+
+/* RFC 3339; 0: null. */
+
+static json_t *
+ngx_http_tenant_state_time(time_t t)
+{
+    u_char    *p;
+    u_char     text[sizeof("1970-01-01T00:00:00Z")];
+    ngx_tm_t   tm;
+
+    if (t == 0) {
+        return json_null();
+    }
+
+    ngx_gmtime(t, &tm);
+
+    p = ngx_sprintf(text, "%4d-%02d-%02dT%02d:%02d:%02dZ", tm.ngx_tm_year,
+                    tm.ngx_tm_mon, tm.ngx_tm_mday, tm.ngx_tm_hour,
+                    tm.ngx_tm_min, tm.ngx_tm_sec);
+
+    return json_stringn((char *) text, p - text);
 }
 
 
