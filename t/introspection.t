@@ -370,6 +370,9 @@ refused('/scopes', 'unscoped', 403, 'insufficient-scope',
 
 # What is left of it
 
+cmp_ok($Provider->connections, '<', $Provider->requests / 2,
+       'connections to the endpoint are kept alive');
+
 like($Server->request(GET => '/metrics')->body,
      qr/^tenant_introspections_total\{result="active"\}\ [1-9]\d*\n
         tenant_introspections_total\{result="inactive"\}\ [1-9]\d*\n

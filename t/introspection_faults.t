@@ -154,7 +154,8 @@ sub lines
     my ($name) = @_;
     my $iss = iss($name);
 
-    return $Server->error_log =~ /^(.*introspection at issuer "\Q$iss\E".*)$/mg;
+    return $Server->error_log
+           =~ /^(.*introspection at issuer "\Q$iss\E".*)$/mg;
 }
 
 
@@ -223,7 +224,8 @@ sub lines
     is($Provider->requests - $asked, 1, '... asked about once');
     is(ask('choked', 'another')->status, 204,
        '... and others are asked about');
-    is_deeply([lines('choked')], [], '... with nothing of the issuer in the log');
+    is_deeply([lines('choked')], [],
+              '... with nothing of the issuer in the log');
 }
 
 # The end of a fault

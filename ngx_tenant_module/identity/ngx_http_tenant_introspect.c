@@ -206,7 +206,7 @@ ngx_http_tenant_introspect_issuer(ngx_http_request_t *r,
         ngx_http_tenant_refusal(&caller->refusal,
                                 NGX_HTTP_TENANT_R_NO_INTROSPECTION,
                                 NGX_HTTP_SERVICE_UNAVAILABLE, NULL,
-                                "the issuer cannot be asked about the token");
+                                ngx_http_tenant_introspection_failed);
 
     } else {
         ngx_http_tenant_introspect_invalid(caller,

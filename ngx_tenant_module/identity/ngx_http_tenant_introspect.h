@@ -5,6 +5,7 @@
  *
  *     introspect      the request: which tokens, and what becomes of them
  *     introspections  what was asked lately, of this worker
+ *     answer          what came of one of those
  *     introspector    an issuer's endpoint: whether and how it can be asked
  */
 
@@ -145,6 +146,19 @@ ngx_int_t ngx_http_tenant_introspections_ask(
     ngx_http_tenant_introspector_t *introspector, u_char *digest,
     ngx_str_t *token, ngx_http_tenant_introspection_entry_t **entry,
     ngx_http_tenant_refusal_t *refusal);
+
+/*
+ * Sets state, claims or refusal, and how long they are kept, by an answer;
+ * or as if there were none.
+ */
+void ngx_http_tenant_introspection_answer(
+    ngx_http_tenant_introspection_entry_t *entry,
+    ngx_http_tenant_answer_t *answer);
+void ngx_http_tenant_introspection_unavailable(
+    ngx_http_tenant_introspection_entry_t *entry);
+
+extern const char  ngx_http_tenant_introspection_failed[];
+
 
 ngx_int_t ngx_http_tenant_introspections_init_process(ngx_cycle_t *cycle,
     ngx_http_tenant_main_conf_t *tmcf);

@@ -3,10 +3,8 @@
  * Bounded everywhere: tokens are anybody's input.
  */
 
-#include "ngx_http_tenant_identity.h"
 #include "ngx_http_tenant_introspect.h"
-#include "tenant_introspection.h"
-#include "../metering/ngx_http_tenant_counters.h"
+#include "tenant_json.h"
 
 
 #define NGX_HTTP_TENANT_INTROSPECTIONS_RUNNING  48   /* leaves connections to
@@ -14,11 +12,8 @@
 #define NGX_HTTP_TENANT_INTROSPECTIONS_WAITING  1024
 #define NGX_HTTP_TENANT_INTROSPECTIONS_ISSUER   256  /* of those, of one */
 #define NGX_HTTP_TENANT_INTROSPECTIONS_KEPT     1024
-#define NGX_HTTP_TENANT_INTROSPECTIONS_CLAIMS   4096 /* bytes of text; what
-                                                        is longer is not */
 #define NGX_HTTP_TENANT_INTROSPECTIONS_REQUESTS 1024 /* wait for one */
 
-#define NGX_HTTP_TENANT_INTROSPECTIONS_NEGATIVE 5    /* seconds */
 #define NGX_HTTP_TENANT_INTROSPECTIONS_TICK     500  /* milliseconds */
 
 
@@ -32,16 +27,6 @@ static void ngx_http_tenant_introspections_done(void *data,
     ngx_http_tenant_answer_t *answer);
 static void ngx_http_tenant_introspections_release(
     ngx_http_tenant_introspection_entry_t *entry);
-static const char *ngx_http_tenant_introspections_fault(
-    ngx_http_tenant_answer_t *answer, ngx_uint_t *of_token);
-static void ngx_http_tenant_introspections_read(
-    ngx_http_tenant_introspection_entry_t *entry,
-    ngx_http_tenant_answer_t *answer);
-static tenant_introspection_status_t ngx_http_tenant_introspections_claims(
-    ngx_http_tenant_introspection_entry_t *entry, ngx_str_t *body,
-    tenant_json_error_t *err);
-static void ngx_http_tenant_introspections_unavailable(
-    ngx_http_tenant_introspection_entry_t *entry, const char *detail);
 static void ngx_http_tenant_introspections_finish(
     ngx_http_tenant_introspection_entry_t *entry);
 static void ngx_http_tenant_introspections_next(
@@ -57,10 +42,6 @@ static void ngx_http_tenant_introspections_insert(ngx_rbtree_node_t *temp,
     ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
 static ngx_int_t ngx_http_tenant_introspections_compare(
     ngx_rbtree_key_t key, u_char *digest, ngx_rbtree_node_t *node);
-
-
-static const char  ngx_http_tenant_introspections_failed[] =
-    "the issuer cannot be asked about the token";
 
 
 ngx_http_tenant_introspection_entry_t *
@@ -118,7 +99,7 @@ ngx_http_tenant_introspections_ask(
     rc = ngx_http_tenant_introspector_ready(introspector);
 
     if (rc == NGX_DECLINED) {
-        detail = ngx_http_tenant_introspections_failed;
+        detail = ngx_http_tenant_introspection_failed;
 
     } else if (rc == NGX_OK
                && all->nrunning >= NGX_HTTP_TENANT_INTROSPECTIONS_RUNNING)
@@ -166,7 +147,7 @@ ngx_http_tenant_introspections_ask(
     entry->pending.object = &introspector->issuer->object;
     entry->pending.begin = ngx_http_tenant_introspections_begin;
     entry->pending.reason = NGX_HTTP_TENANT_R_NO_INTROSPECTION;
-    entry->pending.detail = ngx_http_tenant_introspections_failed;
+    entry->pending.detail = ngx_http_tenant_introspection_failed;
 
     ngx_rbtree_insert(&all->tree, &entry->node);
 
@@ -286,7 +267,7 @@ ngx_http_tenant_introspections_done(void *data,
     introspector->running--;
     all->nrunning--;
 
-    ngx_http_tenant_introspections_read(entry, answer);
+    ngx_http_tenant_introspection_answer(entry, answer);
     ngx_http_tenant_introspections_finish(entry);
 
     /* those who wait for their turn would only learn the same, later */
@@ -300,175 +281,13 @@ ngx_http_tenant_introspections_done(void *data,
                                queue);
 
         ngx_http_tenant_introspections_unwait(entry);
-        ngx_http_tenant_introspections_unavailable(entry,
-                                      ngx_http_tenant_introspections_failed);
+        ngx_http_tenant_introspection_unavailable(entry);
         ngx_http_tenant_introspections_finish(entry);
     }
 
     ngx_http_tenant_object_unref(&introspector->issuer->object);
 
     ngx_http_tenant_introspections_next(all);
-}
-
-
-/*
- * What is wrong with an answer, or NULL.  A token that the endpoint chokes on
- * must not be one with which a client makes it refuse everybody's.
- */
-
-static const char *
-ngx_http_tenant_introspections_fault(ngx_http_tenant_answer_t *answer,
-    ngx_uint_t *of_token)
-{
-    *of_token = answer->status == 400 || answer->status == 413
-                || answer->status == 414 || answer->status == 422;
-
-    if (answer->error) {
-        return answer->error;
-    }
-
-    if (answer->status != NGX_HTTP_OK) {
-        return "unexpected status";
-    }
-
-    return answer->json ? NULL : "the answer is not application/json";
-}
-
-
-static void
-ngx_http_tenant_introspections_read(
-    ngx_http_tenant_introspection_entry_t *entry,
-    ngx_http_tenant_answer_t *answer)
-{
-    const char                      *error;
-    ngx_uint_t                       of_token;
-    tenant_json_error_t              err;
-    ngx_http_tenant_totals_t        *totals;
-    ngx_http_tenant_introspector_t  *introspector;
-    tenant_introspection_status_t    rc;
-
-    introspector = entry->introspector;
-    totals = introspector->tmcf->zone->data;
-
-    error = ngx_http_tenant_introspections_fault(answer, &of_token);
-
-    if (error == NULL) {
-        rc = ngx_http_tenant_introspections_claims(entry, &answer->body,
-                                                   &err);
-
-        switch (rc) {
-
-        case TENANT_INTROSPECTION_ACTIVE:
-            (void) ngx_atomic_fetch_add(&totals->introspected_active, 1);
-            ngx_http_tenant_introspector_answered(introspector);
-
-            entry->state = NGX_HTTP_TENANT_INTROSPECTION_ACTIVE;
-            entry->good = ngx_time()
-                          + introspector->issuer->introspection->ttl;
-
-            if (entry->claims.len <= NGX_HTTP_TENANT_INTROSPECTIONS_CLAIMS) {
-                entry->expires = ngx_time()
-                                 + NGX_HTTP_TENANT_INTROSPECTIONS_NEGATIVE;
-            }
-
-            return;
-
-        case TENANT_INTROSPECTION_INACTIVE:
-            (void) ngx_atomic_fetch_add(&totals->introspected_inactive, 1);
-            ngx_http_tenant_introspector_answered(introspector);
-
-            entry->state = NGX_HTTP_TENANT_INTROSPECTION_REFUSED;
-            entry->expires = ngx_time()
-                             + NGX_HTTP_TENANT_INTROSPECTIONS_NEGATIVE;
-            ngx_http_tenant_refusal(&entry->refusal,
-                                    NGX_HTTP_TENANT_R_INVALID_TOKEN,
-                                    NGX_HTTP_UNAUTHORIZED, "invalid_token",
-                                    "the token is not active");
-            return;
-
-        case TENANT_INTROSPECTION_JSON:
-            error = tenant_json_reason(err.code);
-            break;
-
-        default:
-            error = tenant_introspection_reason(rc);
-        }
-    }
-
-    (void) ngx_atomic_fetch_add(&totals->introspections_failed, 1);
-
-    if (of_token) {
-        ngx_http_tenant_introspections_unavailable(entry,
-                                 "the issuer would not judge the token");
-        entry->expires = ngx_time() + NGX_HTTP_TENANT_INTROSPECTIONS_NEGATIVE;
-        return;
-    }
-
-    ngx_http_tenant_introspector_failed(introspector, answer->status, error);
-    ngx_http_tenant_introspections_unavailable(entry,
-                                      ngx_http_tenant_introspections_failed);
-}
-
-
-/* What is active is kept as text, which takes the least. */
-
-static tenant_introspection_status_t
-ngx_http_tenant_introspections_claims(
-    ngx_http_tenant_introspection_entry_t *entry, ngx_str_t *body,
-    tenant_json_error_t *err)
-{
-    ngx_pool_t                     *pool;
-    tenant_str_t                    iss;
-    tenant_tape_t                   tape;
-    tenant_value_t                  values[TENANT_TAPE_ROOM];
-    const tenant_value_t           *response;
-    tenant_introspection_status_t   rc;
-
-    pool = ngx_create_pool(NGX_MIN_POOL_SIZE, ngx_cycle->log);
-    if (pool == NULL) {
-        return TENANT_INTROSPECTION_NO_MEMORY;
-    }
-
-    tape.values = values;
-    tape.room = TENANT_TAPE_ROOM;
-    tape.take = ngx_http_tenant_identity_take;
-    tape.data = pool;
-
-    rc = tenant_introspection_read(&tape, (char *) body->data, body->len,
-                                   &response, err);
-
-    if (rc == TENANT_INTROSPECTION_ACTIVE) {
-        iss.data = (char *) entry->introspector->issuer->sn.str.data;
-        iss.len = entry->introspector->issuer->sn.str.len;
-
-        entry->claims.len = tenant_introspection_claims(response, iss, NULL);
-        entry->claims.data = ngx_alloc(entry->claims.len, ngx_cycle->log);
-
-        if (entry->claims.data) {
-            (void) tenant_introspection_claims(response, iss,
-                                               (char *) entry->claims.data);
-
-        } else {
-            rc = TENANT_INTROSPECTION_NO_MEMORY;
-        }
-    }
-
-    ngx_destroy_pool(pool);
-
-    return rc;
-}
-
-
-static void
-ngx_http_tenant_introspections_unavailable(
-    ngx_http_tenant_introspection_entry_t *entry, const char *detail)
-{
-    entry->state = NGX_HTTP_TENANT_INTROSPECTION_REFUSED;
-    entry->expires = 0;
-
-    ngx_http_tenant_refusal(&entry->refusal,
-                            NGX_HTTP_TENANT_R_NO_INTROSPECTION,
-                            NGX_HTTP_SERVICE_UNAVAILABLE, NULL, detail);
 }
 
 
@@ -571,8 +390,7 @@ ngx_http_tenant_introspections_next(ngx_http_tenant_introspections_t *all)
             introspector->running--;
             all->nrunning--;
 
-            ngx_http_tenant_introspections_unavailable(entry,
-                                      ngx_http_tenant_introspections_failed);
+            ngx_http_tenant_introspection_unavailable(entry);
             ngx_http_tenant_introspections_finish(entry);
         }
     }
@@ -650,8 +468,7 @@ again:
         /* whoever is told may change the queues */
 
         ngx_http_tenant_introspections_unwait(entry);
-        ngx_http_tenant_introspections_unavailable(entry,
-                                      ngx_http_tenant_introspections_failed);
+        ngx_http_tenant_introspection_unavailable(entry);
         ngx_http_tenant_introspections_finish(entry);
 
         goto again;

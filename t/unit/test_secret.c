@@ -109,7 +109,7 @@ static const struct {
 };
 
 
-START_TEST(what_was_secret_before_is_kept_for_whom_it_was_given)
+START_TEST(what_was_secret_is_kept_for_whom_it_was_given)
 {
     json_t      *issuer = read(kept[_i].issuer);
     json_t      *before = read(kept[_i].before);
@@ -146,8 +146,8 @@ suite_secret(void)
 
     tcase_add_loop_test(t, secrets_and_nothing_else_are_concealed, 0,
                         sizeof(concealed) / sizeof(concealed[0]));
-    tcase_add_loop_test(t, what_was_secret_before_is_kept_for_whom_it_was_given,
-                        0, sizeof(kept) / sizeof(kept[0]));
+    tcase_add_loop_test(t, what_was_secret_is_kept_for_whom_it_was_given, 0,
+                        sizeof(kept) / sizeof(kept[0]));
     tcase_add_test(t, no_memory_is_told);
     suite_add_tcase(s, t);
     return s;
