@@ -201,6 +201,8 @@ struct ngx_http_tenant_ctx_s {
                                                    server is asked */
     void                            *parked;    /* once it waited for names */
     ngx_uint_t                       origin;    /* of the route */
+    ngx_uint_t                       server_failures;   /* attempts that
+                                                           failed */
 
     unsigned                         decided:1;
     unsigned                         allowed:1;

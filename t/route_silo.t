@@ -90,6 +90,8 @@ EOF_HTTP
             proxy_pass http://agents;
         }
 
+        location = /metrics { tenant_metrics; }
+
         location ^~ /open/ {
             proxy_pass http://agents;
         }
@@ -218,6 +220,19 @@ for my $path ('/open/', '/anybody/') {
                             \ location,\ upstream\ "agents"\ refused/x, 2),
        '... and the log says why');
     is(scalar(() = $Pool->requests), $before, '... and nothing is sent');
+}
+
+{
+    my $failed = () = $Server->error_log
+                          =~ /tenant "acme": silo server \S+ failed/g;
+    my $metrics = $Server->request(GET => '/metrics')->body;
+
+    cmp_ok($failed, '>', 3, 'servers have failed');
+    like($metrics, qr/^tenant_server_failures_total\{tenant="acme",
+                      model="silo"\}\ $failed$/mx,
+         '... and each time is counted for the tenant');
+    unlike($metrics, qr/^tenant_server_failures_total\{tenant="globex"/m,
+           '... and for no other');
 }
 
 # A server that was down and comes back: the silo's last one is never given

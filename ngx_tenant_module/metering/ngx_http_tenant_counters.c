@@ -123,6 +123,11 @@ ngx_http_tenant_count(ngx_http_request_t *r,
                                                     : &slot->denied, 1);
     }
 
+    if (ctx && ctx->server_failures) {
+        (void) ngx_atomic_fetch_add(&slot->server_failures[ctx->route->model],
+                                    ctx->server_failures);
+    }
+
     tp = ngx_timeofday();
 
     ms = (ngx_msec_int_t) ((tp->sec - r->start_sec) * 1000

@@ -22,6 +22,7 @@ typedef struct {
     ngx_atomic_t     allowed;
     ngx_atomic_t     denied;
     ngx_atomic_t     shadowed;
+    ngx_atomic_t     server_failures[2];    /* by NGX_HTTP_TENANT_MODEL_ */
     ngx_atomic_t     received;              /* bytes from clients */
     ngx_atomic_t     sent;                  /* bytes to clients */
     ngx_atomic_t     duration;              /* sum, milliseconds */

@@ -156,6 +156,9 @@ ngx_http_tenant_metrics_text(ngx_http_tenant_text_t *text,
         "# TYPE tenant_requests_total counter\n",
         "# HELP tenant_decisions_total Policy decisions.\n"
         "# TYPE tenant_decisions_total counter\n",
+        "# HELP tenant_server_failures_total Servers that failed when they "
+        "were asked.\n"
+        "# TYPE tenant_server_failures_total counter\n",
         "# HELP tenant_received_bytes_total Bytes received from clients.\n"
         "# TYPE tenant_received_bytes_total counter\n",
         "# HELP tenant_sent_bytes_total Bytes sent to clients.\n"
@@ -181,7 +184,10 @@ ngx_http_tenant_metrics_text(ngx_http_tenant_text_t *text,
 
             /* nginx alerts about buffers with nothing in them */
 
-            if (family == 0 && ngx_http_tenant_metrics_idle(&s[i])) {
+            if ((family == 0 && ngx_http_tenant_metrics_idle(&s[i]))
+                || (family == 2 && s[i].c.server_failures[0] == 0
+                    && s[i].c.server_failures[1] == 0))
+            {
                 continue;
             }
 
@@ -222,13 +228,29 @@ ngx_http_tenant_metrics_text(ngx_http_tenant_text_t *text,
                 break;
 
             case 2:
+                for (n = 0; n < 2; n++) {
+                    if (s[i].c.server_failures[n] == 0) {
+                        continue;
+                    }
+
+                    b->last = ngx_sprintf(b->last,
+                                          "tenant_server_failures_total"
+                                          "{tenant=\"%V\",model=\"%V\"} "
+                                          "%uA\n", &s[i].id,
+                                          &ngx_http_tenant_models[n],
+                                          s[i].c.server_failures[n]);
+                }
+
+                break;
+
+            case 3:
                 b->last = ngx_sprintf(b->last,
                                       "tenant_received_bytes_total{tenant="
                                       "\"%V\"} %uA\n",
                                       &s[i].id, s[i].c.received);
                 break;
 
-            case 3:
+            case 4:
                 b->last = ngx_sprintf(b->last,
                                       "tenant_sent_bytes_total{tenant="
                                       "\"%V\"} %uA\n",

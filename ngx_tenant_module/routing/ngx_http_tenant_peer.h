@@ -18,6 +18,7 @@
 
 typedef struct ngx_http_tenant_peer_s {
     ngx_http_request_t              *request;
+    ngx_http_tenant_ctx_t           *ctx;
     ngx_http_upstream_srv_conf_t    *upstream;
     ngx_http_tenant_srv_conf_t      *conf;
     ngx_http_tenant_tenant_t        *tenant;

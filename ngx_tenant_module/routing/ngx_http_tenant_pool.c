@@ -223,7 +223,9 @@ ngx_http_tenant_pool_free(ngx_peer_connection_t *pc, void *data,
 {
     ngx_http_tenant_peer_t  *peer = data;
 
-    if (state & NGX_PEER_FAILED) {
+    if ((state & NGX_PEER_FAILED) && !pc->cached) {
+        peer->ctx->server_failures++;
+
         ngx_log_error(NGX_LOG_WARN, pc->log, 0,
                       "tenant \"%V\": pool server %V failed",
                       &peer->tenant->sn.str, pc->name);

@@ -404,6 +404,7 @@ ngx_http_tenant_route_init_peer(ngx_http_request_t *r,
     totals = ngx_http_tenant_totals(r);
 
     peer->request = r;
+    peer->ctx = ctx;
     peer->upstream = us;
     peer->conf = ngx_http_conf_upstream_srv_conf(us, ngx_http_tenant_module);
     peer->tenant = ctx->caller->identity->tenant;
@@ -564,6 +565,7 @@ ngx_http_tenant_route_free_silo(ngx_peer_connection_t *pc, void *data,
 
     } else if (state & NGX_PEER_FAILED) {
         ngx_http_tenant_server_failed(server);
+        peer->ctx->server_failures++;
 
         if (server->endpoint->sockaddr) {
             ngx_log_error(NGX_LOG_WARN, pc->log, 0,
