@@ -106,26 +106,42 @@ my @Fine = qw(honest gated choked);
 sub iss { return "https://$_[0].idp.test" }
 
 
-my $Registry = registry(
-    tenant => { map { $_ => { tier => 'basic' } } keys %Log, @Fine },
-    issuer => { map { iss($_) => {
-        tenant => $_,
-        introspection => {
-            endpoint => $Endpoint{$_} // "http://127.0.0.1:$Port/$_",
-            client_id => 'gateway', client_secret => $Secret } } }
-        keys %Log, @Fine },
-);
+# A registry of issuers that are asked about tokens, each with a tenant of its
+# name.
+sub registry_of
+{
+    return registry(
+        tenant => { map { $_ => { tier => 'basic' } } @_ },
+        issuer => { map { iss($_) => {
+            tenant => $_,
+            introspection => {
+                endpoint => $Endpoint{$_} // "http://127.0.0.1:$Port/$_",
+                client_id => 'gateway', client_secret => $Secret } } } @_ },
+    );
+}
 
-my $Server = Tenant::Server->new(
-    workers => 1,
-    http => <<"CONF",
-tenant_registry $Registry->{path};
+
+my $Registry = registry_of(keys %Log, @Fine);
+
+
+sub server
+{
+    my ($workers, $more, $registry) = @_;
+
+    $more //= '';
+    $registry //= $Registry;
+
+    return Tenant::Server->new(
+        workers => $workers,
+        http => <<"CONF",
+tenant_registry $registry->{path};
 tenant_policy off;
 tenant_fetch_plain_http on;
 tenant_fetch_allow 127.0.0.0/8;
 tenant_fetch_timeout 1s;
+$more
 CONF
-    server => <<'CONF',
+        server => <<'CONF',
 location / {
     tenant_auth on;
     tenant_introspection https://$arg_iss.idp.test;
@@ -134,7 +150,11 @@ location / {
 location @ok { return 204; }
 location = /metrics { tenant_metrics; }
 CONF
-);
+    );
+}
+
+
+my $Server = server(1);
 
 ok($Server->start, 'nginx starts without asking anybody')
     or die $Server->error_log;
@@ -264,6 +284,51 @@ sub lines
     like($text, qr/^tenant_refused_requests_total
                    \{reason="introspection-unavailable"\}\ [1-9]/mx,
          '... and what was refused for them');
+}
+
+# What one worker has found out the others know, and those after a reload
+
+{
+    my $two = server(2);
+
+    ok($two->start, 'with two workers') or die $two->error_log;
+    my $asked = $Provider->requests;
+    my %status;
+
+    for my $n (1 .. 40) {
+        $status{$two->request(GET => '/?iss=status-500',
+                              Authorization => "Bearer many-$n")->status}++;
+        $two->reload if $n == 20;
+    }
+
+    is_deeply(\%status, { 503 => 40 }, '... forty tokens are refused');
+    cmp_ok($Provider->requests - $asked, '<=', 3,
+           '... and next to none is asked about');
+    is(() = $two->error_log =~ /\[error\].*introspection at issuer/g, 1,
+       '... with one error in the log');
+    ok($two->quit, '... nginx quits');
+    is_deeply([$two->faults], [], '... no sanitizer has found anything');
+    unlike($two->error_log, qr/\[(?:alert|emerg)\]/, '... no alert');
+    $two->remove;
+}
+
+# A zone that is too small for what is known of endpoints
+
+{
+    my @crowd = map { "crowd-$_" } 1 .. 300;
+    my $small = server(1, 'tenant_zone 32k;', registry_of(@crowd));
+
+    ok($small->start, 'with too small a zone nginx starts')
+        or die $small->error_log;
+    my %status;
+
+    $status{$small->request(GET => "/?iss=$_", Authorization => 'Bearer one')
+                  ->status}++ for @crowd[0 .. 9, 290 .. 299];
+    is_deeply(\%status, { 204 => 20 }, '... and asks all the same');
+    ok($small->quit, '... nginx quits');
+    is_deeply([$small->faults], [], '... no sanitizer has found anything');
+    unlike($small->error_log, qr/\[(?:alert|emerg)\]/, '... no alert');
+    $small->remove;
 }
 
 ok($Server->quit, 'nginx quits');
