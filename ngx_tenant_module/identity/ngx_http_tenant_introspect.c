@@ -124,15 +124,6 @@ ngx_http_tenant_introspect_token(ngx_http_request_t *r,
         return;
     }
 
-    text.data = (char *) caller->token.data;
-    text.len = caller->token.len;
-
-    if (tenant_token_form(text) == TENANT_TOKEN_MALFORMED) {
-        ngx_http_tenant_introspect_invalid(caller,
-                                 tenant_jws_describe(TENANT_JWS_MALFORMED));
-        return;
-    }
-
     /*
      * Not the token alone: the same text may be another issuer's, or a JWT
      * that keys verified.  No token has a line feed in it.
@@ -156,6 +147,15 @@ ngx_http_tenant_introspect_token(ngx_http_request_t *r,
 
     if (identity) {
         ngx_http_tenant_running_add(caller, identity);
+        return;
+    }
+
+    text.data = (char *) caller->token.data;
+    text.len = caller->token.len;
+
+    if (tenant_token_form(text) == TENANT_TOKEN_MALFORMED) {
+        ngx_http_tenant_introspect_invalid(caller,
+                                 tenant_jws_describe(TENANT_JWS_MALFORMED));
         return;
     }
 
