@@ -90,6 +90,7 @@ my $Server = Tenant::Server->new(
 
     upstream least {
         least_conn;
+        zone least 64k;
         tenant_route session=\$http_mcp_session_id;
         $Pool
     }

@@ -48,7 +48,7 @@ ngx_http_tenant_peer_answered(ngx_http_request_t *r,
     ngx_http_tenant_peer_t *peer)
 {
     ngx_str_t      created;
-    tenant_hash_t  session;
+    tenant_hash_t  key;
 
     ngx_http_tenant_peer_worked(peer);
 
@@ -61,7 +61,7 @@ ngx_http_tenant_peer_answered(ngx_http_request_t *r,
     if (peer->affinity != NGX_HTTP_TENANT_SESSION_NONE
         && peer->kept != peer->at)
     {
-        ngx_http_tenant_peer_store(peer, &peer->session);
+        ngx_http_tenant_peer_store(peer, &peer->key);
     }
 
     if (peer->conf->learn == NULL) {
@@ -72,21 +72,20 @@ ngx_http_tenant_peer_answered(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (created.len == 0) {
-        return NGX_OK;
-    }
+    /* servers repeat the session of a request in their answer */
 
-    ngx_http_tenant_peer_hash(peer, &peer->shared->key, &created, &session);
-
-    if (peer->affinity != NGX_HTTP_TENANT_SESSION_NONE
-        && session.lo == peer->session.lo && session.hi == peer->session.hi)
+    if (created.len == 0
+        || (created.len == peer->session.len
+            && ngx_memcmp(created.data, peer->session.data, created.len)
+               == 0))
     {
         return NGX_OK;
     }
 
     peer->affinity = NGX_HTTP_TENANT_SESSION_CREATED;
 
-    ngx_http_tenant_peer_store(peer, &session);
+    ngx_http_tenant_peer_hash(peer, &peer->shared->key, &created, &key);
+    ngx_http_tenant_peer_store(peer, &key);
 
     return NGX_OK;
 }
@@ -95,45 +94,58 @@ ngx_http_tenant_peer_answered(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_tenant_peer_session(ngx_http_tenant_peer_t *peer)
 {
-    ngx_str_t                  session;
+    ngx_str_t                 *session;
     ngx_uint_t                 i;
     ngx_http_complex_value_t  *cv;
 
     cv = peer->conf->sessions->elts;
-    session.len = 0;
+    session = &peer->session;
 
     for (i = 0; i < peer->conf->sessions->nelts; i++) {
-        if (ngx_http_complex_value(peer->request, &cv[i], &session)
+        if (ngx_http_complex_value(peer->request, &cv[i], session)
             != NGX_OK)
         {
             return NGX_ERROR;
         }
 
-        if (session.len) {
+        if (session->len) {
             break;
         }
     }
 
-    if (session.len == 0) {
+    if (session->len == 0) {
         return NGX_OK;
     }
 
     peer->affinity = NGX_HTTP_TENANT_SESSION_NEW;
 
-    ngx_http_tenant_peer_hash(peer, &ngx_http_tenant_peer_unkeyed, &session,
-                              &peer->rank);
-
     if (peer->shared == NULL || peer->shared->sessions == NULL) {
         return NGX_OK;
     }
 
-    ngx_http_tenant_peer_hash(peer, &peer->shared->key, &session,
-                              &peer->session);
+    ngx_http_tenant_peer_hash(peer, &peer->shared->key, session, &peer->key);
 
-    peer->kept = tenant_sessions_find(peer->shared->sessions, &peer->session,
+    peer->kept = tenant_sessions_find(peer->shared->sessions, &peer->key,
                                       (uint32_t) ngx_time());
 
     return NGX_OK;
+}
+
+
+const tenant_hash_t *
+ngx_http_tenant_peer_rank(ngx_http_tenant_peer_t *peer)
+{
+    if (peer->session.len == 0) {
+        return NULL;
+    }
+
+    if (!peer->ranked) {
+        ngx_http_tenant_peer_hash(peer, &ngx_http_tenant_peer_unkeyed,
+                                  &peer->session, &peer->rank);
+        peer->ranked = 1;
+    }
+
+    return &peer->rank;
 }
 
 

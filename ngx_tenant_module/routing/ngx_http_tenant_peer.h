@@ -42,13 +42,15 @@ typedef struct ngx_http_tenant_peer_s {
     ngx_event_save_peer_session_pt   save_session;
 #endif
 
-    tenant_hash_t                    session;    /* keyed: of the table */
+    ngx_str_t                        session;    /* as the request has it */
+    tenant_hash_t                    key;        /* of it in the table */
     tenant_hash_t                    rank;       /* the same everywhere */
     uint64_t                         kept;       /* id of its server, or 0 */
     uint64_t                         at;         /* id of the one asked */
     ngx_str_t                        name;       /* of it, for variables */
     ngx_uint_t                       affinity;   /* NGX_HTTP_TENANT_SESSION_
                                                     ... */
+    unsigned                         ranked:1;
 
     ngx_sockaddr_t                   sockaddr;   /* tagged */
 } ngx_http_tenant_peer_t;
@@ -56,6 +58,9 @@ typedef struct ngx_http_tenant_peer_s {
 
 /* The session of the request, and where it is. */
 ngx_int_t ngx_http_tenant_peer_session(ngx_http_tenant_peer_t *peer);
+
+/* What servers are scored with; NULL: without a session, not at all. */
+const tenant_hash_t *ngx_http_tenant_peer_rank(ngx_http_tenant_peer_t *peer);
 
 /* A server is about to be asked. */
 void ngx_http_tenant_peer_at(ngx_http_tenant_peer_t *peer, uint64_t id,

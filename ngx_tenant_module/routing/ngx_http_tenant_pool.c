@@ -14,6 +14,9 @@ static void ngx_http_tenant_pool_notify(ngx_peer_connection_t *pc,
     void *data, ngx_uint_t type);
 static ngx_int_t ngx_http_tenant_pool_choose(ngx_http_tenant_peer_t *peer,
     ngx_peer_connection_t *pc);
+static ngx_http_upstream_rr_peer_t *ngx_http_tenant_pool_best(
+    ngx_http_tenant_peer_t *peer, ngx_http_upstream_rr_peer_data_t *rrp,
+    time_t now, ngx_uint_t *n);
 static ngx_uint_t ngx_http_tenant_pool_usable(
     ngx_http_upstream_rr_peer_data_t *rrp, ngx_http_upstream_rr_peer_t *p,
     ngx_uint_t n, time_t now);
@@ -108,48 +111,22 @@ static ngx_int_t
 ngx_http_tenant_pool_choose(ngx_http_tenant_peer_t *peer,
     ngx_peer_connection_t *pc)
 {
-    double                             score, highest;
     time_t                             now;
-    uint64_t                           id;
-    ngx_uint_t                         i, n;
-    ngx_http_upstream_rr_peer_t       *p, *best;
+    ngx_uint_t                         n;
+    ngx_http_upstream_rr_peer_t       *best;
     ngx_http_upstream_rr_peers_t      *peers;
     ngx_http_upstream_rr_peer_data_t  *rrp;
 
     rrp = peer->data;
-    now = ngx_time();
-
-    best = NULL;
-    highest = 0;
-    n = 0;
-
     peers = rrp->peers;
+    now = ngx_time();
 
     ngx_http_upstream_rr_peers_wlock(peers);
 
-    p = ngx_http_tenant_rr_peers_replaced(rrp) ? NULL : peers->peer;
+    best = NULL;
 
-    for (i = 0; p; p = p->next, i++) {
-
-        if (!ngx_http_tenant_pool_usable(rrp, p, i, now)) {
-            continue;
-        }
-
-        id = ngx_http_tenant_pool_id(&p->name);
-
-        if (id == peer->kept) {
-            best = p;
-            n = i;
-            break;
-        }
-
-        score = tenant_sessions_score(&peer->session, id, p->weight);
-
-        if (best == NULL || score > highest) {
-            highest = score;
-            best = p;
-            n = i;
-        }
+    if (!ngx_http_tenant_rr_peers_replaced(rrp)) {
+        best = ngx_http_tenant_pool_best(peer, rrp, now, &n);
     }
 
     if (best == NULL) {
@@ -181,6 +158,54 @@ ngx_http_tenant_pool_choose(ngx_http_tenant_peer_t *peer,
 }
 
 
+static ngx_http_upstream_rr_peer_t *
+ngx_http_tenant_pool_best(ngx_http_tenant_peer_t *peer,
+    ngx_http_upstream_rr_peer_data_t *rrp, time_t now, ngx_uint_t *n)
+{
+    double                        score, highest;
+    uint64_t                      id;
+    ngx_uint_t                    i;
+    const tenant_hash_t          *rank;
+    ngx_http_upstream_rr_peer_t  *p, *best;
+
+    p = rrp->peers->peer;
+
+    for (i = 0; peer->kept && p; p = p->next, i++) {
+        if (ngx_http_tenant_pool_id(&p->name) == peer->kept) {
+            *n = i;
+
+            if (ngx_http_tenant_pool_usable(rrp, p, i, now)) {
+                return p;
+            }
+
+            break;
+        }
+    }
+
+    rank = ngx_http_tenant_peer_rank(peer);
+    highest = 0;
+    best = NULL;
+
+    for (p = rrp->peers->peer, i = 0; p; p = p->next, i++) {
+
+        if (!ngx_http_tenant_pool_usable(rrp, p, i, now)) {
+            continue;
+        }
+
+        id = ngx_http_tenant_pool_id(&p->name);
+        score = tenant_sessions_score(rank, id, p->weight);
+
+        if (best == NULL || score > highest) {
+            highest = score;
+            best = p;
+            *n = i;
+        }
+    }
+
+    return best;
+}
+
+
 static ngx_uint_t
 ngx_http_tenant_pool_usable(ngx_http_upstream_rr_peer_data_t *rrp,
     ngx_http_upstream_rr_peer_t *p, ngx_uint_t n, time_t now)
@@ -202,18 +227,14 @@ ngx_http_tenant_pool_usable(ngx_http_upstream_rr_peer_data_t *rrp,
 }
 
 
+/* Computed for each server at each request: names are the operator's. */
+
 static uint64_t
 ngx_http_tenant_pool_id(ngx_str_t *name)
 {
-    tenant_siphash_t  state;
-
-    static const tenant_hash_t  zero;
-
-    tenant_siphash_init(&state, &zero);
-    tenant_siphash_text(&state, "pool", 4);
-    tenant_siphash_text(&state, name->data, name->len);
-
-    return tenant_siphash_final(&state).lo | 1;
+    return ((uint64_t) ngx_murmur_hash2(name->data, name->len) << 32
+            | ngx_crc32_short(name->data, name->len))
+           | 1;
 }
 
 

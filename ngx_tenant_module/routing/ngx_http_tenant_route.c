@@ -508,11 +508,15 @@ ngx_http_tenant_route_get_silo(ngx_peer_connection_t *pc, void *data)
     ngx_uint_t                 n;
     ngx_http_tenant_server_t  *server;
 
-    server = ngx_http_tenant_server_choose(peer->set, peer->tried,
-                 peer->kept,
-                 peer->affinity == NGX_HTTP_TENANT_SESSION_NONE ? NULL
-                                                              : &peer->rank,
-                 &peer->trial);
+    server = peer->kept
+             ? ngx_http_tenant_server_kept(peer->set, peer->tried,
+                                           peer->kept, &peer->trial)
+             : NULL;
+
+    if (server == NULL) {
+        server = ngx_http_tenant_server_choose(peer->set, peer->tried,
+                     ngx_http_tenant_peer_rank(peer), &peer->trial);
+    }
 
     if (server == NULL) {
         pc->name = &peer->tenant->sn.str;

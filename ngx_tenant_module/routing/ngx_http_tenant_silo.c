@@ -25,7 +25,7 @@ static ngx_http_tenant_server_t *ngx_http_tenant_server_weighted(
     ngx_uint_t backup, time_t now);
 static ngx_http_tenant_server_t *ngx_http_tenant_server_scored(
     ngx_http_tenant_server_set_t *set, const uint64_t *tried,
-    const tenant_hash_t *session, ngx_uint_t backup, time_t now);
+    const tenant_hash_t *rank, ngx_uint_t backup, time_t now);
 static ngx_http_tenant_server_t *ngx_http_tenant_server_last(
     ngx_http_tenant_server_set_t *set, const uint64_t *tried, time_t now);
 static ngx_uint_t ngx_http_tenant_server_tried(
@@ -378,6 +378,29 @@ ngx_http_tenant_server_init(ngx_http_tenant_silo_t *silo, ngx_pool_t *pool,
 }
 
 
+ngx_http_tenant_server_t *
+ngx_http_tenant_server_kept(ngx_http_tenant_server_set_t *set,
+    const uint64_t *tried, uint64_t id, int *trial)
+{
+    ngx_uint_t                 i;
+    ngx_http_tenant_server_t  *server;
+
+    for (i = 0; i < set->nservers; i++) {
+        server = &set->servers[i];
+
+        if (server->id == id
+            && !ngx_http_tenant_server_tried(set, tried, server))
+        {
+            *trial = tenant_health_take(&server->health, ngx_time());
+
+            return *trial == -1 ? NULL : server;
+        }
+    }
+
+    return NULL;
+}
+
+
 /*
  * Servers that are up, then the backups, then also those that are down: a
  * silo is never given up while it has a server left.
@@ -385,39 +408,23 @@ ngx_http_tenant_server_init(ngx_http_tenant_silo_t *silo, ngx_pool_t *pool,
 
 ngx_http_tenant_server_t *
 ngx_http_tenant_server_choose(ngx_http_tenant_server_set_t *set,
-    const uint64_t *tried, uint64_t kept, const tenant_hash_t *session,
-    int *trial)
+    const uint64_t *tried, const tenant_hash_t *rank, int *trial)
 {
     time_t                     now;
-    ngx_uint_t                 i, backup;
+    ngx_uint_t                 backup;
     ngx_http_tenant_server_t  *server;
 
     now = ngx_time();
-
-    for (i = 0; kept && i < set->nservers; i++) {
-        server = &set->servers[i];
-
-        if (server->id == kept
-            && !ngx_http_tenant_server_tried(set, tried, server))
-        {
-            *trial = tenant_health_take(&server->health, now);
-
-            if (*trial != -1) {
-                return server;
-            }
-        }
-    }
 
     for (backup = 0; backup < 2; backup++) {
 
         /* a trial that another worker has taken: what is left is up */
 
         do {
-            server = session
-                     ? ngx_http_tenant_server_scored(set, tried, session,
-                                                     backup, now)
-                     : ngx_http_tenant_server_weighted(set, tried, backup,
-                                                       now);
+            server = rank ? ngx_http_tenant_server_scored(set, tried, rank,
+                                                          backup, now)
+                          : ngx_http_tenant_server_weighted(set, tried,
+                                                            backup, now);
             if (server == NULL) {
                 break;
             }
@@ -487,7 +494,7 @@ ngx_http_tenant_server_weighted(ngx_http_tenant_server_set_t *set,
 
 static ngx_http_tenant_server_t *
 ngx_http_tenant_server_scored(ngx_http_tenant_server_set_t *set,
-    const uint64_t *tried, const tenant_hash_t *session, ngx_uint_t backup,
+    const uint64_t *tried, const tenant_hash_t *rank, ngx_uint_t backup,
     time_t now)
 {
     double                     score, highest;
@@ -508,7 +515,7 @@ ngx_http_tenant_server_scored(ngx_http_tenant_server_set_t *set,
             continue;
         }
 
-        score = tenant_sessions_score(session, server->id,
+        score = tenant_sessions_score(rank, server->id,
                                       server->endpoint->weight);
 
         if (best == NULL || score > highest) {

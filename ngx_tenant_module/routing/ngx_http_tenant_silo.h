@@ -88,13 +88,16 @@ ngx_http_tenant_server_set_t *ngx_http_tenant_silo_set(
 void ngx_http_tenant_server_set_release(ngx_http_tenant_server_set_t *set);
 
 /*
- * The server for the next attempt: the one with the id "kept" if it is up,
- * or else by "session" (which may be NULL) and weight.  "tried" has a bit a
- * server, "trial" is for tenant_health_worked().  NULL: none is left.
+ * The server for the next attempt: "tried" has a bit a server, "trial" is for
+ * tenant_health_worked(), NULL is none.  The one with the id, if it is up; or
+ * else one by weight, or by session and weight ("rank" may be NULL).
  */
+ngx_http_tenant_server_t *ngx_http_tenant_server_kept(
+    ngx_http_tenant_server_set_t *set, const uint64_t *tried, uint64_t id,
+    int *trial);
 ngx_http_tenant_server_t *ngx_http_tenant_server_choose(
-    ngx_http_tenant_server_set_t *set, const uint64_t *tried, uint64_t kept,
-    const tenant_hash_t *session, int *trial);
+    ngx_http_tenant_server_set_t *set, const uint64_t *tried,
+    const tenant_hash_t *rank, int *trial);
 
 void ngx_http_tenant_server_failed(ngx_http_tenant_server_t *server);
 

@@ -44,10 +44,32 @@ tenant_siphash_init(tenant_siphash_t *state, const tenant_hash_t *key)
 }
 
 
+static uint64_t
+tenant_siphash_load(const uint8_t *p)
+{
+    return (uint64_t) p[0] | (uint64_t) p[1] << 8 | (uint64_t) p[2] << 16
+           | (uint64_t) p[3] << 24 | (uint64_t) p[4] << 32
+           | (uint64_t) p[5] << 40 | (uint64_t) p[6] << 48
+           | (uint64_t) p[7] << 56;
+}
+
+
 void
 tenant_siphash_update(tenant_siphash_t *state, const void *data, size_t len)
 {
+    uint64_t        word;
+    unsigned        shift = 8 * (state->len & 7);
     const uint8_t  *p = data, *end = p + len;
+
+    /* whole words, put together with what the last piece has left */
+
+    while (end - p >= 8) {
+        word = tenant_siphash_load(p);
+        tenant_siphash_word(state, state->tail | word << shift);
+        state->tail = shift ? word >> (64 - shift) : 0;
+        state->len += 8;
+        p += 8;
+    }
 
     while (p != end) {
         state->tail |= (uint64_t) *p++ << 8 * (state->len++ & 7);
