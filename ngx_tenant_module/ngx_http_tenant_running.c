@@ -7,7 +7,8 @@
 static void ngx_http_tenant_running_of(ngx_http_tenant_caller_t *caller,
     ngx_http_tenant_tenant_t *tenant);
 static void ngx_http_tenant_running_end(ngx_http_tenant_caller_t *caller,
-    ngx_http_tenant_tenant_t *tenant);
+    ngx_http_tenant_refusal_t *refusal);
+static ngx_uint_t ngx_http_tenant_running_silent(ngx_http_request_t *r);
 
 
 void
@@ -53,14 +54,29 @@ ngx_http_tenant_running_changed(void *data, ngx_http_tenant_tenant_t *tenant)
 {
     ngx_http_tenant_main_conf_t  *tmcf = data;
 
-    ngx_queue_t                all, *q;
-    ngx_http_tenant_tenant_t  *now;
-    ngx_http_tenant_caller_t  *caller;
+    ngx_queue_t                 all, *q;
+    ngx_http_tenant_tenant_t   *now;
+    ngx_http_tenant_caller_t   *caller;
+    ngx_http_tenant_refusal_t   refusal;
+
+    ngx_http_tenant_refusal(&refusal, NGX_HTTP_TENANT_R_UNKNOWN_TENANT,
+                            NGX_HTTP_FORBIDDEN, NULL,
+                            "the tenant is not known here any more");
 
     if (ngx_http_tenant_registry_tenant(tmcf->registry, &tenant->sn.str, &now)
         != NGX_OK)
     {
         now = NULL;
+
+    } else {
+        refusal.status = 0;
+
+        if (now->status == NGX_HTTP_TENANT_SUSPENDED) {
+            ngx_http_tenant_refusal(&refusal,
+                                    NGX_HTTP_TENANT_R_SUSPENDED_TENANT,
+                                    NGX_HTTP_FORBIDDEN, NULL,
+                                    "the tenant was suspended meanwhile");
+        }
     }
 
     /* the end of one request may be the end of others */
@@ -83,8 +99,8 @@ ngx_http_tenant_running_changed(void *data, ngx_http_tenant_tenant_t *tenant)
             ngx_http_tenant_object_unref(&tenant->object);
         }
 
-        if (now == NULL || now->status == NGX_HTTP_TENANT_SUSPENDED) {
-            ngx_http_tenant_running_end(caller, tenant);
+        if (refusal.status) {
+            ngx_http_tenant_running_end(caller, &refusal);
         }
     }
 
@@ -96,7 +112,7 @@ ngx_http_tenant_running_changed(void *data, ngx_http_tenant_tenant_t *tenant)
 
 static void
 ngx_http_tenant_running_end(ngx_http_tenant_caller_t *caller,
-    ngx_http_tenant_tenant_t *tenant)
+    ngx_http_tenant_refusal_t *refusal)
 {
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
@@ -107,11 +123,36 @@ ngx_http_tenant_running_end(ngx_http_tenant_caller_t *caller,
     ngx_http_set_log_request(c->log, r);
 
     ngx_log_error(NGX_LOG_WARN, c->log, 0,
-                  "tenant \"%V\" is not served any more: its request ends",
-                  &tenant->sn.str);
+                  "tenant request ended (%s): %s, tenant: \"%V\"",
+                  ngx_http_tenant_reasons[refusal->reason], refusal->detail,
+                  &caller->tenant->sn.str);
 
-    /* whatever it waits for: no answer, or no more of it */
+    if (ngx_http_tenant_running_silent(r)) {
 
-    ngx_http_finalize_request(r, NGX_HTTP_CLOSE);
+        /* the upstream's end would be ours, too */
+
+        r->main->count++;
+
+        (*r->upstream->cleanup)(r);
+
+        ngx_http_finalize_request(r, ngx_http_tenant_refuse(r, refusal));
+
+    } else {
+
+        /* no more of the answer: there is no other way to say so */
+
+        ngx_http_finalize_request(r, NGX_HTTP_CLOSE);
+    }
+
     ngx_http_run_posted_requests(c);
+}
+
+
+/* Whether it waits for its agent, and the client has seen nothing yet. */
+
+static ngx_uint_t
+ngx_http_tenant_running_silent(ngx_http_request_t *r)
+{
+    return r->upstream && r->upstream->cleanup && !r->header_sent
+           && !r->blocked && r->postponed == NULL && r->connection->data == r;
 }

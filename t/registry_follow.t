@@ -8,6 +8,7 @@ use lib 't/lib';
 
 use DBI ();
 use JSON::PP ();
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -15,7 +16,13 @@ use Tenant::Fixtures;
 use Tenant::Server;
 use Tenant::Upstream;
 
-my $Agent = Tenant::Upstream->new(respond => sub { "served\n" });
+my $Agent = Tenant::Upstream->new(respond => sub {
+    my ($request, $connection) = @_;
+
+    return "served\n" if $request->{raw} !~ m{^GET /slow};
+    $connection->sleep(20);
+    return "late\n";
+});
 my $Registry = registry(port => $Agent->port);
 my $Policy = write_fixture('open.cedar',
                            "permit(principal, action, resource);\n");
@@ -40,6 +47,7 @@ EOF_HTTP
         location ~ ^/(?<agent>[a-z]+)$ {
             tenant_auth on;
             tenant_agent $agent;
+            add_header X-Worker $pid always;
             proxy_pass http://agents;
             proxy_http_version 1.1;
             proxy_set_header Connection "";
@@ -49,6 +57,7 @@ EOF_SERVER
 
 $Server->start or die $Server->error_log;
 
+my $Worker;
 my $Db = DBI->connect("dbi:SQLite:dbname=$Store", '', '',
                       { RaiseError => 1, sqlite_busy_timeout => 5000 });
 
@@ -62,26 +71,29 @@ sub ask
             : (drop => ['iat']);
 
     delete $opt{iat};
-    my $res = $Server->request(GET => "/$agent", Authorization => 'Bearer '
+    my $res = $Server->request(GET => "/$agent", ':timeout' => 25,
+                               Authorization => 'Bearer '
         . token(key => 'shared_rs256', iss => 'https://shared.idp.test',
                 tenant => 'globex', sub => 'bob', jti => 'one', %iat, %opt));
+
+    $Worker = $res->header('X-Worker');
 
     return 200 if $res->status == 200;
     return $res->status . ' ' . $res->json->{type} =~ s/.*://r;
 }
 
 
-# Ten times the same answer, before long: of both workers.
+# The same answer of both workers, before long.
 sub settles
 {
     my ($want, %opt) = @_;
     my $end = time + 8;
-    my $got = '';
+    my ($got, %agree);
 
-    for (my $n = 0; $n < 10 && time < $end; ) {
+    while (keys %agree < 2 && time < $end) {
         $got = ask(%opt);
-        $n = $got eq $want ? $n + 1 : 0;
-        sleep 0.01 if !$n;
+        %agree = $got eq $want ? (%agree, $Worker => 1) : ();
+        sleep 0.01 if !%agree;
     }
 
     return $got;
@@ -142,6 +154,28 @@ is(settles('403 tenant-suspended'), '403 tenant-suspended',
 
 put(tenants => 'globex', tenant());
 is(settles(200), 200, '... and activates it');
+
+put(agents => 'slow', { id => 'slow' });
+settles('404 unknown-agent', agent => 'other');
+
+my $pid = fork // die "fork: $!\n";
+
+if (!$pid) {
+    sleep 1.5;
+    $Db->{InactiveDestroy} = 1;
+    $Db = DBI->connect("dbi:SQLite:dbname=$Store", '', '',
+                       { RaiseError => 1, sqlite_busy_timeout => 5000 });
+    put(tenants => 'globex', tenant(status => 'suspended'),
+        status => 'suspended');
+    $Db->disconnect;
+    POSIX::_exit(0);
+}
+
+is(ask(agent => 'slow'), '403 tenant-suspended',
+   'who waits for an agent when the tenant is suspended is told so');
+waitpid $pid, 0;
+put(tenants => 'globex', tenant());
+is(settles(200), 200, '... and it is active again');
 
 is(ask(agent => 'new'), '404 unknown-agent', 'an agent is not known');
 put(agents => 'new', { id => 'new' });

@@ -43,6 +43,8 @@ typedef struct ngx_http_tenant_totals_s {
     ngx_queue_t        issuer_queue;
 
     ngx_queue_t        graves;              /* what is freed later */
+    ngx_pid_t          upkeep_owner;      /* who looks for deadlines */
+    time_t             upkeep_lease;      /* until then, seconds */
     int64_t            removed;             /* newest change whose removal was
                                                done: the first worker that
                                                sees it does it for all */

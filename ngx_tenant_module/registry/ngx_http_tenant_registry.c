@@ -19,6 +19,9 @@ static ngx_int_t ngx_http_tenant_registry_find(
     ngx_str_node_t **sn);
 static ngx_int_t ngx_http_tenant_registry_listed(void *data,
     ngx_str_node_t *sn);
+static ngx_int_t ngx_http_tenant_registry_names(
+    ngx_http_tenant_registry_t *registry, sqlite3_stmt *stmt, ngx_uint_t max,
+    ngx_array_t *list);
 static ngx_int_t ngx_http_tenant_registry_name(ngx_array_t *list,
     ngx_str_t *name);
 
@@ -221,8 +224,7 @@ ngx_int_t
 ngx_http_tenant_registry_issuers(ngx_http_tenant_registry_t *registry,
     ngx_http_tenant_tenant_t *tenant, ngx_uint_t max, ngx_array_t *list)
 {
-    ngx_int_t                   rc;
-    ngx_str_t                  *iss, name, none;
+    ngx_str_t                  *iss, none;
     ngx_uint_t                  i;
     sqlite3_stmt               *stmt;
     ngx_http_tenant_issuers_t   ctx;
@@ -274,6 +276,38 @@ ngx_http_tenant_registry_issuers(ngx_http_tenant_registry_t *registry,
         ngx_http_tenant_store_bind(stmt, 2, &none);
         (void) sqlite3_bind_int64(stmt, 3, max);
     }
+
+    return ngx_http_tenant_registry_names(registry, stmt, max, list);
+}
+
+
+ngx_int_t
+ngx_http_tenant_registry_due(ngx_http_tenant_registry_t *registry,
+    time_t now, ngx_uint_t max, ngx_array_t *list)
+{
+    sqlite3_stmt  *stmt;
+
+    if (registry->store == NULL || registry->broken) {
+        return NGX_ERROR;
+    }
+
+    stmt = registry->store->stmts[NGX_HTTP_TENANT_STMT_DUE];
+
+    (void) sqlite3_bind_int64(stmt, 1, now);
+    (void) sqlite3_bind_int64(stmt, 2, max);
+
+    return ngx_http_tenant_registry_names(registry, stmt, max, list);
+}
+
+
+/* The first column of all rows, as far as there is room. */
+
+static ngx_int_t
+ngx_http_tenant_registry_names(ngx_http_tenant_registry_t *registry,
+    sqlite3_stmt *stmt, ngx_uint_t max, ngx_array_t *list)
+{
+    ngx_int_t  rc;
+    ngx_str_t  name;
 
     while ((rc = ngx_http_tenant_store_step(registry->store, stmt))
            == NGX_OK)

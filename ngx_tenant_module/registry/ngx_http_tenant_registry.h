@@ -258,6 +258,10 @@ ngx_int_t ngx_http_tenant_registry_issuers(
 const ngx_http_tenant_revoked_t *ngx_http_tenant_registry_revoked(
     ngx_http_tenant_registry_t *registry);
 
+/* Offboarded tenants whose deadline is over, appended to "list" as above. */
+ngx_int_t ngx_http_tenant_registry_due(ngx_http_tenant_registry_t *registry,
+    time_t now, ngx_uint_t max, ngx_array_t *list);
+
 /* Whether tokens of the issuer may make a caller one of the tenant's. */
 ngx_uint_t ngx_http_tenant_registry_issues(ngx_http_tenant_tenant_t *tenant,
     ngx_http_tenant_issuer_t *issuer);

@@ -41,6 +41,9 @@ static const char *const  ngx_http_tenant_store_sql[] = {
     "SELECT id, ifnull(json_extract(body, '$.issued_before'), 0), expires"
     " FROM objects WHERE kind = 6 AND expires > ?1 AND id = ifnull(?2, id)",
 
+    "SELECT id FROM objects WHERE expires <= ?1 AND kind = 3"
+    " AND status = 'offboarding' ORDER BY expires LIMIT ?2",
+
     "INSERT INTO changes (kind, id, op, time) VALUES (?, ?, ?, ?)",
 
     "INSERT INTO objects (kind, id, version, created, updated, status,"
