@@ -30,6 +30,8 @@ my $Provider = Tenant::Upstream->new(respond => sub {
     my ($token) = $_[0]{body} =~ /^token=([^&]*)/;
     my $gate = $token =~ /^slow/ ? "$Gate.slow" : $Gate;
 
+    sleep 1 if $token =~ /^lag/;
+
     sleep 0.01 until -e $gate;
 
     my %answer = -e fixture_dir() . "/revoked.$token" || $token =~ /^bad/
@@ -399,6 +401,24 @@ begin(workers => 1, connections => 1024);
     write_fixture("$Gate.slow", '');
     is(statuses(@waiting[0 .. 271]), join(' ', (204) x 272),
        '... and those who had their place are answered');
+}
+end('afterwards');
+
+# A turn that does not come in time
+
+begin(workers => 1, timeout => '2s');
+{
+    open_gate();
+    my %status;
+    my @waiting = map { send_request('/t', "lag-$_") } 1 .. 200;
+
+    $status{answer($_)->{status}}++ for @waiting;
+    is_deeply([sort keys %status], [204, 503],
+              'of more tokens than a slow endpoint can judge some are 503');
+    cmp_ok($status{204}, '>=', 16, '... and some are accepted');
+    is(statuses(send_request('/t', 'token')), '204',
+       '... and the next one is asked about');
+    unlike($Server->error_log, qr/\[error\]/, '... for nothing has failed');
 }
 end('afterwards');
 
