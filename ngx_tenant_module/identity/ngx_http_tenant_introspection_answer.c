@@ -74,6 +74,13 @@ ngx_http_tenant_introspection_answer(
                                        NGX_HTTP_TENANT_INTROSPECTION_KEEP);
             return;
 
+        case TENANT_INTROSPECTION_NO_MEMORY:
+
+            /* our fault, not the endpoint's */
+
+            ngx_http_tenant_introspection_unavailable(entry);
+            return;
+
         case TENANT_INTROSPECTION_JSON:
             error = tenant_json_reason(err.code);
             break;
