@@ -26,7 +26,7 @@ permit (
 `;
 
 
-function configuration(module, port, pool)
+function configuration(module, port, pool, mcp)
 {
     return `
 load_module ${module};
@@ -60,6 +60,13 @@ http {
         keepalive  32;
     }
 
+    upstream mcp {
+        tenant_route  session=$http_mcp_session_id
+                      learn=$upstream_http_mcp_session_id;
+        ${mcp.map((p) => `server 127.0.0.1:${p};`).join('\n        ')}
+        keepalive     32;
+    }
+
     server {
         listen  127.0.0.1:${port};
 
@@ -85,6 +92,16 @@ http {
             proxy_next_upstream   off;
         }
 
+        location ~ "^/mcp/(?<mcp>[A-Za-z0-9_.-]+)$" {
+            tenant_auth   on;
+            tenant_agent  $mcp;
+
+            proxy_pass          http://mcp;
+            proxy_http_version  1.1;
+            proxy_set_header    Connection "";
+            proxy_buffering     off;
+        }
+
         location = /metrics {
             tenant_metrics;
         }
@@ -96,14 +113,17 @@ http {
 
 export class Gateway {
 
-    /* `pool` is the port of the pool's agent; the registry is an object. */
-    static async start({ module, dir, port, pool, registry })
+    /*
+     * `pool` is the port of the pool's agent, `mcp` are those of its MCP
+     * servers; the registry is an object.
+     */
+    static async start({ module, dir, port, pool, mcp, registry })
     {
         const gateway = new Gateway(dir, port);
         const conf = path.join(dir, 'nginx.conf');
 
         fs.mkdirSync(path.join(dir, 'temp'), { recursive: true });
-        fs.writeFileSync(conf, configuration(module, port, pool));
+        fs.writeFileSync(conf, configuration(module, port, pool, mcp));
         fs.writeFileSync(path.join(dir, 'policies.cedar'), POLICIES);
         gateway.write(registry);
 

@@ -46,9 +46,11 @@ export class World {
     static async start(dir, module)
     {
         const world = new World(dir);
-        const [idp, gateway, pool, acme, umbrella, down] = await freePorts(6);
+        const [idp, gateway, pool, acme, umbrella, down, mcp1, mcp2] =
+            await freePorts(8);
 
-        world.ports = { idp, gateway, pool, acme, umbrella, down };
+        world.ports = { idp, gateway, pool, acme, umbrella, down,
+                        mcp1, mcp2 };
 
         for (const sub of ['cognito', 'gateway/keys', 'log']) {
             fs.mkdirSync(join(dir, sub), { recursive: true });
@@ -59,6 +61,8 @@ export class World {
                           join(dir, 'log/cognito')),
             Promise.all(['pool', 'acme', 'umbrella'].map((name) =>
                 world.startAgent(name))),
+            Promise.all(['mcp1', 'mcp2'].map((name) =>
+                world.startAgent(name, 'mcp.js'))),
         ]);
 
         world.cognito = cognito;
@@ -70,7 +74,7 @@ export class World {
 
         world.gateway = await Gateway.start({
             module, dir: join(dir, 'gateway'), port: gateway, pool,
-            registry: world.registry(),
+            mcp: [mcp1, mcp2], registry: world.registry(),
         });
 
         return world;
@@ -85,12 +89,12 @@ export class World {
 
 
     /* [name, process] of the runtime with that name */
-    async startAgent(name)
+    async startAgent(name, program = 'agent.js')
     {
         const port = this.ports[name];
 
         const child = await start(process.execPath, [
-            fileURLToPath(new URL('agent.js', import.meta.url)), name, port,
+            fileURLToPath(new URL(program, import.meta.url)), name, port,
         ], {
             log: join(this.dir, 'log', `agent-${name}`),
             ready: () => call(`http://127.0.0.1:${port}/ping`,
