@@ -12,7 +12,9 @@
 #include "identity/ngx_http_tenant_keyset.h"
 #include "identity/ngx_http_tenant_metadata.h"
 #include "metering/ngx_http_tenant_counters.h"
+#include "registry/ngx_http_tenant_api.h"
 #include "registry/ngx_http_tenant_document.h"
+#include "registry/ngx_http_tenant_writer.h"
 #include "routing/ngx_http_tenant_names.h"
 #include "routing/ngx_http_tenant_peer.h"
 
@@ -301,6 +303,13 @@ static ngx_command_t  ngx_http_tenant_commands[] = {
       0,
       NULL },
 
+    { ngx_string("tenant_api"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_tenant_api_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -415,7 +424,17 @@ ngx_http_tenant_init_main_conf(ngx_conf_t *cf, void *conf)
                                            &tmcf->registry_seed,
                                            ngx_http_tenant_identity_init_keys);
 
-    return tmcf->registry ? NGX_CONF_OK : NGX_CONF_ERROR;
+    if (tmcf->registry == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_tenant_registry_live(tmcf->registry)
+        && ngx_http_tenant_writer_init(cf, tmcf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -539,7 +558,9 @@ ngx_http_tenant_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    if (conf->auth == NGX_HTTP_TENANT_AUTH_OFF && !conf->metrics) {
+    if (conf->auth == NGX_HTTP_TENANT_AUTH_OFF && !conf->metrics
+        && !conf->api)
+    {
         return NGX_CONF_OK;
     }
 
@@ -613,7 +634,8 @@ ngx_http_tenant_check_location(ngx_conf_t *cf,
     if (tmcf->registry == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "%s needs \"tenant_registry\"",
-                           tlcf->metrics ? "tenant_metrics" : "tenant_auth");
+                           tlcf->metrics ? "tenant_metrics"
+                           : tlcf->api ? "tenant_api" : "tenant_auth");
         return NGX_CONF_ERROR;
     }
 
@@ -879,7 +901,13 @@ ngx_http_tenant_exit_process(ngx_cycle_t *cycle)
 
     tmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_tenant_module);
 
-    if (tmcf && tmcf->token_cache) {
+    if (tmcf == NULL) {
+        return;
+    }
+
+    ngx_http_tenant_writer_exit(tmcf);
+
+    if (tmcf->token_cache) {
         ngx_http_tenant_identity_exit_process(tmcf);
     }
 }

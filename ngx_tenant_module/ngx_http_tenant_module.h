@@ -48,6 +48,8 @@ typedef struct {
     ngx_str_t                        registry_seed;
     size_t                           registry_cache_size;   /* a worker */
     ngx_http_tenant_registry_t      *registry;
+    struct ngx_thread_pool_s        *thread_pool;   /* NULL: no work for it */
+    struct ngx_http_tenant_writer_s  *writer;       /* of this worker */
 
     ngx_shm_zone_t                  *zone;
     size_t                           zone_size;
@@ -117,6 +119,7 @@ typedef struct {
                                                        are removed */
 
     ngx_uint_t                       metrics;
+    ngx_uint_t                       api;
 } ngx_http_tenant_loc_conf_t;
 
 
@@ -261,6 +264,9 @@ void ngx_http_tenant_refusal(ngx_http_tenant_refusal_t *refusal,
 
 /* The registry cannot be read: 503. */
 void ngx_http_tenant_refuse_registry(ngx_http_tenant_refusal_t *refusal);
+
+/* Of a problem document: the reason phrase of RFC 9110. */
+const char *ngx_http_tenant_problem_title(ngx_uint_t status);
 
 /*
  * Answers with the refusal: a problem document (RFC 9457), or what

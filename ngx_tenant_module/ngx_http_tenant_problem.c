@@ -6,7 +6,6 @@
 
 static ngx_uint_t ngx_http_tenant_has_error_page(ngx_http_request_t *r,
     ngx_uint_t status);
-static const char *ngx_http_tenant_problem_title(ngx_uint_t status);
 
 
 const char *const  ngx_http_tenant_reasons[] = {
@@ -155,7 +154,7 @@ ngx_http_tenant_has_error_page(ngx_http_request_t *r, ngx_uint_t status)
 }
 
 
-static const char *
+const char *
 ngx_http_tenant_problem_title(ngx_uint_t status)
 {
     switch (status) {
@@ -172,8 +171,32 @@ ngx_http_tenant_problem_title(ngx_uint_t status)
     case NGX_HTTP_NOT_FOUND:
         return "Not Found";
 
+    case NGX_HTTP_NOT_ALLOWED:
+        return "Method Not Allowed";
+
+    case NGX_HTTP_CONFLICT:
+        return "Conflict";
+
+    case 410:
+        return "Gone";
+
+    case NGX_HTTP_PRECONDITION_FAILED:
+        return "Precondition Failed";
+
+    case NGX_HTTP_REQUEST_ENTITY_TOO_LARGE:
+        return "Content Too Large";
+
+    case NGX_HTTP_UNSUPPORTED_MEDIA_TYPE:
+        return "Unsupported Media Type";
+
+    case 422:
+        return "Unprocessable Content";
+
     case NGX_HTTP_SERVICE_UNAVAILABLE:
         return "Service Unavailable";
+
+    case NGX_HTTP_INSUFFICIENT_STORAGE:
+        return "Insufficient Storage";
 
     default:
         return "Internal Server Error";

@@ -21,6 +21,8 @@ typedef struct {
 struct ngx_http_tenant_registry_s {
     ngx_http_tenant_index_t            indexes[NGX_HTTP_TENANT_KINDS];
 
+    json_t                            *document;    /* NULL: a database */
+
     /* of a database, in a worker */
     ngx_str_t                          path;    /* empty: a document */
     ngx_http_tenant_store_t           *store;

@@ -30,7 +30,7 @@ static void ngx_http_tenant_loaded_free(ngx_http_tenant_object_t *object);
 static size_t ngx_http_tenant_loaded_size(ngx_pool_t *pool);
 
 
-static const tenant_json_limits_t  ngx_http_tenant_object_limits = {
+const tenant_json_limits_t  ngx_http_tenant_object_limits = {
     NGX_HTTP_TENANT_OBJECT_SIZE, 32, 65536
 };
 

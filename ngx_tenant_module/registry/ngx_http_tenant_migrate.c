@@ -17,11 +17,13 @@ static ngx_int_t ngx_http_tenant_store_integer(sqlite3 *db, const char *sql,
     sqlite3_int64 *value);
 static ngx_int_t ngx_http_tenant_store_import(ngx_conf_t *cf, sqlite3 *db,
     ngx_str_t *path, ngx_str_t *seed, ngx_http_tenant_check_pt check);
+static ngx_int_t ngx_http_tenant_store_fill(ngx_http_tenant_store_t *store,
+    ngx_http_tenant_registry_t *registry, json_t *root);
 static ngx_int_t ngx_http_tenant_store_import_kind(
-    ngx_http_tenant_store_t *store, ngx_http_tenant_document_t *doc,
+    ngx_http_tenant_store_t *store, ngx_http_tenant_registry_t *registry,
     json_t *root, ngx_uint_t kind, const char *key);
 static ngx_int_t ngx_http_tenant_store_complete(
-    ngx_http_tenant_document_t *doc, ngx_uint_t kind, ngx_str_t *id,
+    ngx_http_tenant_registry_t *registry, ngx_uint_t kind, ngx_str_t *id,
     json_t *item);
 static ngx_int_t ngx_http_tenant_store_own(ngx_conf_t *cf, ngx_str_t *path);
 
@@ -303,30 +305,8 @@ ngx_http_tenant_store_import(ngx_conf_t *cf, sqlite3 *db, ngx_str_t *path,
     store = check(cf, doc.registry) == NGX_OK
             ? ngx_http_tenant_store_attach(db, path, cf->log) : NULL;
 
-    if (store
-        && ngx_http_tenant_store_import_kind(store, &doc, root,
-                                             NGX_HTTP_TENANT_KIND_TIER, "id")
-           == NGX_OK
-        && ngx_http_tenant_store_import_kind(store, &doc, root,
-                                             NGX_HTTP_TENANT_KIND_AGENT, "id")
-           == NGX_OK
-        && ngx_http_tenant_store_import_kind(store, &doc, root,
-                                             NGX_HTTP_TENANT_KIND_TENANT,
-                                             "id")
-           == NGX_OK
-        && ngx_http_tenant_store_import_kind(store, &doc, root,
-                                             NGX_HTTP_TENANT_KIND_ISSUER,
-                                             "iss")
-           == NGX_OK
-        && ngx_http_tenant_store_import_kind(store, &doc, root,
-                                             NGX_HTTP_TENANT_KIND_PRICE, "id")
-           == NGX_OK
-        && ngx_http_tenant_store_import_kind(store, &doc, root,
-                                             NGX_HTTP_TENANT_KIND_REVOCATION,
-                                             "id")
-           == NGX_OK)
-    {
-        rc = NGX_OK;
+    if (store) {
+        rc = ngx_http_tenant_store_fill(store, doc.registry, root);
     }
 
     if (store) {
@@ -341,8 +321,89 @@ ngx_http_tenant_store_import(ngx_conf_t *cf, sqlite3 *db, ngx_str_t *path,
 
 
 static ngx_int_t
+ngx_http_tenant_store_fill(ngx_http_tenant_store_t *store,
+    ngx_http_tenant_registry_t *registry, json_t *root)
+{
+    ngx_uint_t  i;
+
+    static const struct {
+        ngx_uint_t   kind;
+        const char  *key;
+    } lists[] = {
+        { NGX_HTTP_TENANT_KIND_TIER, "id" },
+        { NGX_HTTP_TENANT_KIND_AGENT, "id" },
+        { NGX_HTTP_TENANT_KIND_TENANT, "id" },
+        { NGX_HTTP_TENANT_KIND_ISSUER, "iss" },
+        { NGX_HTTP_TENANT_KIND_PRICE, "id" },
+        { NGX_HTTP_TENANT_KIND_REVOCATION, "id" }
+    };
+
+    for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        if (ngx_http_tenant_store_import_kind(store, registry, root,
+                                              lists[i].kind, lists[i].key)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_http_tenant_store_t *
+ngx_http_tenant_store_document(ngx_http_tenant_registry_t *registry,
+    json_t *root, ngx_str_t *path, ngx_log_t *log)
+{
+    sqlite3                  *db;
+    ngx_uint_t                i;
+    ngx_http_tenant_store_t  *store;
+
+    if (sqlite3_open(":memory:", &db) != SQLITE_OK) {
+        goto failed;
+    }
+
+    for (i = 0; i < NGX_HTTP_TENANT_STORE_SCHEMA; i++) {
+        if (sqlite3_exec(db, ngx_http_tenant_store_scripts[i], NULL, NULL,
+                         NULL)
+            != SQLITE_OK)
+        {
+            goto failed;
+        }
+    }
+
+    store = ngx_http_tenant_store_attach(db, path, log);
+    if (store == NULL) {
+        goto failed;
+    }
+
+    store->readonly = 1;
+
+    if (ngx_http_tenant_store_exec(store, "BEGIN") == NGX_OK
+        && ngx_http_tenant_store_fill(store, registry, root) == NGX_OK
+        && ngx_http_tenant_store_exec(store, "DELETE FROM changes; COMMIT")
+           == NGX_OK)
+    {
+        return store;
+    }
+
+    ngx_http_tenant_store_close(store);
+
+    return NULL;
+
+failed:
+
+    ngx_log_error(NGX_LOG_ERR, log, 0, "tenant_registry \"%V\": %s", path,
+                  sqlite3_errmsg(db));
+    (void) sqlite3_close(db);
+
+    return NULL;
+}
+
+
+static ngx_int_t
 ngx_http_tenant_store_import_kind(ngx_http_tenant_store_t *store,
-    ngx_http_tenant_document_t *doc, json_t *root, ngx_uint_t kind,
+    ngx_http_tenant_registry_t *registry, json_t *root, ngx_uint_t kind,
     const char *key)
 {
     size_t      i;
@@ -359,7 +420,7 @@ ngx_http_tenant_store_import_kind(ngx_http_tenant_store_t *store,
         id.data = (u_char *) json_string_value(name);
         id.len = json_string_length(name);
 
-        if (ngx_http_tenant_store_complete(doc, kind, &id, item) != NGX_OK
+        if (ngx_http_tenant_store_complete(registry, kind, &id, item) != NGX_OK
             || ngx_http_tenant_store_put(store, kind, &id, item, ngx_time(),
                                          &version)
                != NGX_OK)
@@ -375,7 +436,7 @@ ngx_http_tenant_store_import_kind(ngx_http_tenant_store_t *store,
 /* What a document says by leaving it out, or by where it stands. */
 
 static ngx_int_t
-ngx_http_tenant_store_complete(ngx_http_tenant_document_t *doc,
+ngx_http_tenant_store_complete(ngx_http_tenant_registry_t *registry,
     ngx_uint_t kind, ngx_str_t *id, json_t *item)
 {
     ngx_http_tenant_issuer_t  *issuer;
@@ -392,7 +453,7 @@ ngx_http_tenant_store_complete(ngx_http_tenant_document_t *doc,
 
     case NGX_HTTP_TENANT_KIND_ISSUER:
         issuer = (ngx_http_tenant_issuer_t *)
-                     ngx_http_tenant_registry_peek(doc->registry, kind, id);
+                     ngx_http_tenant_registry_peek(registry, kind, id);
 
         if (issuer->introspection && issuer->introspection->secret_file.len
             && json_object_set_new(json_object_get(item, "introspection"),

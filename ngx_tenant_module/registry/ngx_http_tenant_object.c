@@ -23,6 +23,9 @@ static ngx_int_t ngx_http_tenant_attributes_read(ngx_pool_t *pool,
 static ngx_int_t ngx_http_tenant_reserved(const ngx_http_tenant_json_t *at,
     const char *const *reserved, ngx_http_tenant_json_error_t *err);
 static void ngx_http_tenant_attributes_cleanup(void *data);
+static ngx_int_t ngx_http_tenant_offboarding_read(
+    const ngx_http_tenant_json_t *at, ngx_http_tenant_tenant_t *tenant,
+    ngx_http_tenant_json_error_t *err);
 static ngx_int_t ngx_http_tenant_issuers_read(ngx_pool_t *pool,
     const ngx_http_tenant_json_t *at, ngx_http_tenant_tenant_t *tenant,
     ngx_http_tenant_json_error_t *err);
@@ -66,7 +69,12 @@ static const char *const  ngx_http_tenant_agent_members[] = {
 };
 
 static const char *const  ngx_http_tenant_tenant_members[] = {
-    "id", "name", "status", "tier", "issuers", "routes", "attributes", NULL
+    "id", "name", "status", "tier", "issuers", "routes", "attributes",
+    "offboarding", NULL
+};
+
+static const char *const  ngx_http_tenant_offboarding_members[] = {
+    "deadline", "purge_usage", NULL
 };
 
 static const char *const  ngx_http_tenant_issuer_members[] = {
@@ -238,6 +246,7 @@ ngx_http_tenant_tenant_read(ngx_pool_t *pool,
                                            ngx_http_tenant_tenant_reserved,
                                            &tenant->attributes, err)
            != NGX_OK
+        || ngx_http_tenant_offboarding_read(at, tenant, err) != NGX_OK
         || ngx_http_tenant_issuers_read(pool, at, tenant, err) != NGX_OK
         || ngx_http_tenant_routes_read(pool, at, &tenant->sn.str,
                                        NGX_HTTP_TENANT_BY_TENANT,
@@ -649,6 +658,49 @@ static void
 ngx_http_tenant_attributes_cleanup(void *data)
 {
     json_decref(data);
+}
+
+
+/* Until when requests may last, and what is removed with the tenant then. */
+
+static ngx_int_t
+ngx_http_tenant_offboarding_read(const ngx_http_tenant_json_t *at,
+    ngx_http_tenant_tenant_t *tenant, ngx_http_tenant_json_error_t *err)
+{
+    ngx_int_t               deadline;
+    ngx_uint_t              purge;
+    ngx_http_tenant_json_t  child;
+
+    if (ngx_http_tenant_json_member(at, "offboarding", &child) != NGX_OK) {
+        return NGX_OK;
+    }
+
+    if (tenant->status != NGX_HTTP_TENANT_OFFBOARDING) {
+        return ngx_http_tenant_json_fail(&child, err, "belongs to the status "
+                                         "\"offboarding\"");
+    }
+
+    if (ngx_http_tenant_json_object(&child,
+                                    ngx_http_tenant_offboarding_members, err)
+        != NGX_OK
+        || ngx_http_tenant_json_flag(&child, "purge_usage", &purge, err)
+           == NGX_ERROR)
+    {
+        return NGX_ERROR;
+    }
+
+    switch (ngx_http_tenant_json_integer(&child, "deadline", 1,
+                                         NGX_MAX_INT_T_VALUE, &deadline, err))
+    {
+    case NGX_OK:
+        return NGX_OK;
+
+    case NGX_DECLINED:
+        return ngx_http_tenant_json_fail(&child, err, "has no \"deadline\"");
+
+    default:
+        return NGX_ERROR;
+    }
 }
 
 

@@ -26,11 +26,15 @@ static ngx_int_t ngx_http_tenant_registry_name(ngx_array_t *list,
     ngx_str_t *name);
 
 
+static void ngx_http_tenant_registry_document_cleanup(void *data);
+
+
 ngx_http_tenant_registry_t *
 ngx_http_tenant_registry_open(ngx_conf_t *cf, ngx_str_t *path,
     ngx_str_t *seed, ngx_http_tenant_check_pt check)
 {
     json_t                      *root;
+    ngx_pool_cleanup_t          *cln;
     ngx_http_tenant_document_t   doc;
     ngx_http_tenant_registry_t  *registry;
 
@@ -42,7 +46,16 @@ ngx_http_tenant_registry_open(ngx_conf_t *cf, ngx_str_t *path,
             return NULL;
         }
 
-        json_decref(root);
+        cln = ngx_pool_cleanup_add(cf->pool, 0);
+        if (cln == NULL) {
+            json_decref(root);
+            return NULL;
+        }
+
+        cln->handler = ngx_http_tenant_registry_document_cleanup;
+        cln->data = root;
+
+        doc.registry->document = root;
 
         return check(cf, doc.registry) == NGX_OK ? doc.registry : NULL;
     }
@@ -59,6 +72,20 @@ ngx_http_tenant_registry_open(ngx_conf_t *cf, ngx_str_t *path,
     registry->path = *path;
 
     return registry;
+}
+
+
+static void
+ngx_http_tenant_registry_document_cleanup(void *data)
+{
+    json_decref(data);
+}
+
+
+json_t *
+ngx_http_tenant_registry_document(ngx_http_tenant_registry_t *registry)
+{
+    return registry->document;
 }
 
 

@@ -17,6 +17,7 @@
 #include <ngx_core.h>
 #include <jansson.h>
 
+#include "../identity/tenant_json.h"
 #include "../identity/tenant_rules.h"
 #include "ngx_http_tenant_json.h"
 #include "ngx_http_tenant_revoked.h"
@@ -170,6 +171,7 @@ typedef struct {
     ngx_http_tenant_introspection_t  *introspection;    /* NULL: none */
     struct ngx_http_tenant_keyset_s  *keys;    /* of identity/ */
     struct ngx_http_tenant_introspector_s  *introspector;
+    unsigned                  operators:1; /* its tokens are operators' */
 } ngx_http_tenant_issuer_t;
 
 
@@ -205,6 +207,10 @@ typedef struct {
  */
 ngx_http_tenant_registry_t *ngx_http_tenant_registry_open(ngx_conf_t *cf,
     ngx_str_t *path, ngx_str_t *seed, ngx_http_tenant_check_pt check);
+
+/* What a document says, borrowed; NULL: it is a database. */
+json_t *ngx_http_tenant_registry_document(
+    ngx_http_tenant_registry_t *registry);
 
 /* Whether objects come and go while nginx runs: it is a database. */
 ngx_uint_t ngx_http_tenant_registry_live(
@@ -298,6 +304,8 @@ ngx_int_t ngx_http_tenant_registry_each(
 
 
 /* How one object is read; the document and any other store share it. */
+
+extern const tenant_json_limits_t  ngx_http_tenant_object_limits;
 
 ngx_http_tenant_tier_t *ngx_http_tenant_tier_read(ngx_pool_t *pool,
     const ngx_http_tenant_json_t *at, ngx_http_tenant_json_error_t *err);

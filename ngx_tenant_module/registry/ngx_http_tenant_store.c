@@ -187,6 +187,8 @@ ngx_http_tenant_store_exec(ngx_http_tenant_store_t *store, const char *sql)
         return NGX_OK;
     }
 
+    store->code = sqlite3_errcode(store->db);
+
     ngx_log_error(NGX_LOG_ERR, store->log, 0, "tenant_registry \"%V\": %s",
                   &store->path, sqlite3_errmsg(store->db));
 
@@ -208,6 +210,8 @@ ngx_http_tenant_store_step(ngx_http_tenant_store_t *store,
         return NGX_DONE;
 
     default:
+        store->code = sqlite3_errcode(store->db);
+
         ngx_log_error(NGX_LOG_ERR, store->log, 0,
                       "tenant_registry \"%V\": %s", &store->path,
                       sqlite3_errmsg(store->db));
@@ -258,6 +262,12 @@ ngx_http_tenant_store_put(ngx_http_tenant_store_t *store, ngx_uint_t kind,
 
     status = json_object_get(body, "status");
     expires = json_object_get(body, "expires");
+
+    if (kind == NGX_HTTP_TENANT_KIND_TENANT) {
+        expires = json_object_get(json_object_get(body, "offboarding"),
+                                  "deadline");
+    }
+
     stmt = store->stmts[NGX_HTTP_TENANT_STMT_PUT];
 
     (void) sqlite3_bind_int64(stmt, 1, kind);

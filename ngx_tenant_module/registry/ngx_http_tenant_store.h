@@ -80,6 +80,7 @@ typedef struct {
     sqlite3_stmt  *stmts[NGX_HTTP_TENANT_STMTS];
     ngx_log_t     *log;
     ngx_str_t      path;
+    int            code;          /* SQLite's, of the last failure */
     unsigned       readonly:1;
 } ngx_http_tenant_store_t;
 
@@ -93,6 +94,11 @@ typedef struct {
  */
 ngx_int_t ngx_http_tenant_store_prepare(ngx_conf_t *cf, ngx_str_t *path,
     ngx_str_t *seed, ngx_http_tenant_check_pt check);
+
+/* A database in memory, of what the document "root" says; NULL: logged. */
+ngx_http_tenant_store_t *ngx_http_tenant_store_document(
+    ngx_http_tenant_registry_t *registry, json_t *root, ngx_str_t *path,
+    ngx_log_t *log);
 
 /*
  * A connection, or NULL (logged).  path: NUL-terminated, and "log" as well
