@@ -72,7 +72,7 @@ ngx_http_tenant_loaded_add(ngx_http_tenant_registry_t *registry,
 
     object->version = version;
     object->registry = registry;
-    object->size = ngx_http_tenant_loaded_size(pool) + 2 * size;
+    object->size += ngx_http_tenant_loaded_size(pool) + 2 * size;
 
     if (kind == NGX_HTTP_TENANT_KIND_ISSUER
         && registry->hooks.start_issuer(registry->hooks.data,

@@ -152,6 +152,8 @@ ngx_http_tenant_tier_read(ngx_pool_t *pool, const ngx_http_tenant_json_t *at,
         return NULL;
     }
 
+    tier->object.size = ngx_http_tenant_routes_size(&tier->routes);
+
     return tier;
 }
 
@@ -255,6 +257,8 @@ ngx_http_tenant_tenant_read(ngx_pool_t *pool,
     {
         return NULL;
     }
+
+    tenant->object.size = ngx_http_tenant_routes_size(&tenant->routes);
 
     return tenant;
 }

@@ -328,6 +328,9 @@ ngx_int_t ngx_http_tenant_routes_read(ngx_pool_t *pool,
 ngx_int_t ngx_http_tenant_routes_literal(const ngx_http_tenant_json_t *at,
     ngx_array_t *routes, ngx_http_tenant_json_error_t *err);
 
+/* What the routes will take beside their objects once they are used. */
+size_t ngx_http_tenant_routes_size(ngx_array_t *routes);
+
 /* "host:port", "unix:path", or an object with such an "address". */
 ngx_int_t ngx_http_tenant_endpoint_read(ngx_pool_t *pool,
     const ngx_http_tenant_json_t *at, ngx_http_tenant_endpoint_t *endpoint,

@@ -5,6 +5,9 @@
 
 #define NGX_HTTP_TENANT_ENDPOINTS    64      /* of one route */
 
+#define NGX_HTTP_TENANT_SERVER_SIZE  384     /* bytes that routing/ adds */
+#define NGX_HTTP_TENANT_TLS_SIZE     3072    /* a session with its chain */
+
 
 static ngx_int_t ngx_http_tenant_route_read(ngx_pool_t *pool,
     const ngx_http_tenant_json_t *at, ngx_http_tenant_route_t *route,
@@ -363,4 +366,24 @@ ngx_http_tenant_routes_literal(const ngx_http_tenant_json_t *at,
     }
 
     return NGX_OK;
+}
+
+
+size_t
+ngx_http_tenant_routes_size(ngx_array_t *routes)
+{
+    size_t                    size;
+    ngx_uint_t                i;
+    ngx_http_tenant_route_t  *route;
+
+    size = 0;
+    route = routes->elts;
+
+    for (i = 0; i < routes->nelts; i++) {
+        size += route[i].nendpoints
+                * (NGX_HTTP_TENANT_SERVER_SIZE
+                   + (route[i].tls ? NGX_HTTP_TENANT_TLS_SIZE : 0));
+    }
+
+    return size;
 }
