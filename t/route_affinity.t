@@ -329,6 +329,63 @@ is_deeply([$Server->faults], [], 'no sanitizer has found anything');
 $Server->remove;
 
 
+# Without room to remember sessions, and on another gateway: where a session
+# goes is computed, the same by all.
+{
+    my @at;
+
+    rewrite();
+
+    for my $zone ('tenant_zone 64k;', 'tenant_zone 64k;', '') {
+        my $port = free_port();
+        my $gateway = Tenant::Server->new(
+            workers => 2,
+            http => <<"EOF_HTTP",
+    tenant_registry $Registry->{path};
+    tenant_policy_file $Policy;
+    $zone
+
+    upstream agents {
+        tenant_route session=\$http_mcp_session_id;
+        server 127.0.0.1:1;
+    }
+
+    server {
+        listen 127.0.0.1:$port reuseport;
+
+        location / {
+            tenant_auth on;
+            tenant_agent support;
+            proxy_pass http://agents;
+        }
+    }
+EOF_HTTP
+        );
+
+        $gateway->start or die $gateway->error_log;
+
+        push @at, join ' ', map {
+            my $session = "h$_";
+            my %seen = map { Tenant::HTTP::http(
+                $port, GET => '/', mcp($session),
+                Authorization => "Bearer $Token{acme}")->body => 1 } 1 .. 4;
+            join '+', sort keys %seen;
+        } 1 .. 16;
+
+        $gateway->quit;
+        is_deeply([$gateway->faults], [],
+                  'no sanitizer has found anything');
+        $gateway->remove;
+    }
+
+    unlike($at[0], qr/\+/, 'without room a session is at one server, too');
+    is($at[1], $at[0], '... the same one on another gateway');
+    is($at[2], $at[0], '... and where there is room');
+    is(scalar(keys %{ { map { $_ => 1 } split / /, $at[0] } }), 3,
+       '... and all servers have some');
+}
+
+
 # Configurations that are none
 
 for my $case (
