@@ -54,7 +54,8 @@ my $Servers = join "\n", map { my $name = $_; <<"CONF" }
         ssl_certificate_key $Dir/$name.key;
         access_log $Dir/tls.log tls;
         location / {
-            return 200 "$name sni=\$ssl_server_name host=\$host \$connection \$ssl_session_reused";
+            set \$said "$name sni=\$ssl_server_name host=\$host";
+            return 200 "\$said \$connection \$ssl_session_reused";
         }
     }
 CONF

@@ -53,14 +53,18 @@ ngx_http_tenant_routes_init_zone(ngx_slab_pool_t *shpool, size_t size)
         return NULL;
     }
 
-    n = tenant_health_size(size / NGX_HTTP_TENANT_ZONE_HEALTH);
+    /* powers of two, and what stands before them */
+
+    n = tenant_health_size(size / NGX_HTTP_TENANT_ZONE_HEALTH
+                           + sizeof(tenant_health_table_t));
     shared->health = ngx_slab_calloc(shpool, n);
 
     if (shared->health) {
         tenant_health_init(shared->health, n);
     }
 
-    n = tenant_sessions_size(size / NGX_HTTP_TENANT_ZONE_SESSIONS);
+    n = tenant_sessions_size(size / NGX_HTTP_TENANT_ZONE_SESSIONS
+                             + sizeof(tenant_sessions_t));
     shared->sessions = ngx_slab_calloc(shpool, n);
 
     if (shared->sessions) {

@@ -208,6 +208,12 @@ START_TEST(a_table_fits_into_what_it_was_given)
         ck_assert_uint_le(tenant_health_size(size), size);
         ck_assert_uint_gt(tenant_health_size(size) * 2 + 64, size);
     }
+
+    /* as documented for a zone of 4 MB */
+    size = 256 * 1024 + sizeof(tenant_health_table_t);
+    ck_assert_uint_eq(tenant_health_size(size),
+                      sizeof(tenant_health_table_t)
+                      + 4096 * sizeof(tenant_health_slot_t));
 }
 END_TEST
 

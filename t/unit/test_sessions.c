@@ -210,6 +210,12 @@ START_TEST(a_table_fits_into_what_it_was_given)
         ck_assert_uint_le(tenant_sessions_size(size), size);
         ck_assert_uint_gt(tenant_sessions_size(size) * 2 + 8, size);
     }
+
+    /* as documented for a zone of 4 MB */
+    size = 512 * 1024 + sizeof(tenant_sessions_t);
+    ck_assert_uint_eq(tenant_sessions_size(size),
+                      sizeof(tenant_sessions_t)
+                      + 16384 * sizeof(tenant_session_t));
 }
 END_TEST
 
