@@ -40,7 +40,7 @@
  * Since 1.27.3 a server taken from the list is counted, and the list may
  * have been replaced since the request began, which then is not ours to use.
  */
-#ifdef ngx_http_upstream_rr_peer_ref
+#if (NGX_HTTP_UPSTREAM_ZONE) && defined(ngx_http_upstream_rr_peer_ref)
 #define ngx_http_tenant_rr_peer_ref(peers, peer)                              \
     ngx_http_upstream_rr_peer_ref(peers, peer)
 #define ngx_http_tenant_rr_peers_replaced(rrp)                                \
