@@ -136,6 +136,33 @@ is(outcome(ask(PUT => 'tenants/Not%20One', { tier => 'basic' })),
    '422 invalid-object', 'an id is checked where it comes from the path');
 
 
+# Secrets
+
+my $secretive = { iss => 'https://s.test', tenant_claim => 't',
+                  introspection => { endpoint => 'https://s.test/i',
+                                     client_id => 'gateway',
+                                     client_secret => 'sesame' } };
+my $concealed = ask(POST => 'issuers', $secretive);
+is($concealed->status, 201, 'an issuer with a secret is made');
+for my $path ('issuers/https%3A%2F%2Fs.test', 'issuers', 'export') {
+    my $text = ask(GET => $path)->body;
+    like($text, qr/"client_id":"gateway"/, "$path has the issuer");
+    unlike($text, qr/sesame/, '... but not its secret');
+}
+unlike($concealed->body, qr/sesame/, '... nor has the answer to the POST');
+like(ask(GET => 'export?secrets=true')->body, qr/"client_secret":"sesame"/,
+     'a backup has it');
+is(ask(PUT => 'issuers/https%3A%2F%2Fs.test', $concealed->json)
+   ->json->{version}, $concealed->json->{version},
+   'what was got and is put keeps the secret');
+is(ask(PATCH => 'issuers/https%3A%2F%2Fs.test', { leeway => 5 })->status, 200,
+   '... and so does a patch');
+is(outcome(ask(PATCH => 'issuers/https%3A%2F%2Fs.test',
+               { introspection => { endpoint => 'https://evil.test' } })),
+   '422 invalid-object', '... but not for another endpoint');
+is(ask(DELETE => 'issuers/https%3A%2F%2Fs.test')->status, 204, '... gone');
+
+
 # What is refused
 
 my @invalid = (

@@ -50,7 +50,7 @@ static const struct {
 
     { NGX_HTTP_POST, "POST", 0, TENANT_ARG_DRY_RUN|TENANT_ARG_PRUNE },
 
-    { NGX_HTTP_TENANT_API_READ, "GET, HEAD", 0, 0 },
+    { NGX_HTTP_TENANT_API_READ, "GET, HEAD", TENANT_ARG_SECRETS, 0 },
 
     { NGX_HTTP_TENANT_API_READ, "GET, HEAD",
       TENANT_ARG_LIMIT|TENANT_ARG_AFTER, 0 },
@@ -193,6 +193,24 @@ ngx_http_tenant_api_cleanup(void *data)
 }
 
 
+ngx_http_tenant_api_t *
+ngx_http_tenant_api_of(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    /* the module's context is that of the phases */
+
+    for (cln = r->pool->cleanup;
+         cln->handler != ngx_http_tenant_api_cleanup;
+         cln = cln->next)
+    {
+        /* void */
+    }
+
+    return cln->data;
+}
+
+
 static void
 ngx_http_tenant_api_free(ngx_http_tenant_api_t *api)
 {
@@ -205,6 +223,7 @@ ngx_http_tenant_api_free(ngx_http_tenant_api_t *api)
                       ngx_close_file_n " of a body failed");
     }
 
+    ngx_http_tenant_api_text_free(&api->text);
     ngx_destroy_pool(api->pool);
 }
 
@@ -572,19 +591,9 @@ ngx_http_tenant_api_target(ngx_http_request_t *r, ngx_pool_t *pool,
 static void
 ngx_http_tenant_api_body_handler(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t     *cln;
     ngx_http_tenant_api_t  *api;
 
-    /* the module's context is that of the phases */
-
-    for (cln = r->pool->cleanup;
-         cln->handler != ngx_http_tenant_api_cleanup;
-         cln = cln->next)
-    {
-        /* void */
-    }
-
-    api = cln->data;
+    api = ngx_http_tenant_api_of(r);
 
     if (ngx_http_tenant_api_take_body(api) != NGX_OK) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
@@ -668,6 +677,18 @@ ngx_http_tenant_api_start(ngx_http_tenant_api_t *api)
 
     case TENANT_TARGET_STATE:
         ngx_http_tenant_api_state(api);
+        return;
+
+    case TENANT_TARGET_IMPORT:
+        ngx_http_tenant_api_import(api);
+        return;
+
+    case TENANT_TARGET_APPLY:
+        ngx_http_tenant_api_apply(api);
+        return;
+
+    case TENANT_TARGET_EXPORT:
+        ngx_http_tenant_api_export(api);
         return;
 
     case TENANT_TARGET_CHANGES:

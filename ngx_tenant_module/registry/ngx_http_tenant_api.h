@@ -24,6 +24,8 @@ typedef struct {
     ngx_chain_t  **last;
     ngx_buf_t     *buf;                        /* the newest */
     off_t          size;
+    unsigned       own:1;                      /* nothing else is in the
+                                                  pool */
     unsigned       failed:1;                   /* no memory: all is lost */
 } ngx_http_tenant_api_text_t;
 
@@ -61,12 +63,13 @@ struct ngx_http_tenant_api_s {
     const char                   *reason;      /* of a problem, for the log */
     ngx_str_t                     note;        /* what was done, for the log */
 
-    void                         *work;        /* of import and export */
+    void                         *work;        /* of those with a file of
+                                                  their own */
+    void                        (*next)(ngx_http_tenant_api_t *api);
     unsigned                      busy:1;      /* a thread has it */
     unsigned                      replayed:1;
     unsigned                      started:1;   /* the header is sent */
     unsigned                      last:1;      /* nothing follows */
-    unsigned                      retry:1;     /* Retry-After */
 };
 
 
@@ -78,6 +81,9 @@ char *ngx_http_tenant_api_slot(ngx_conf_t *cf, ngx_command_t *cmd,
 tenant_target_result_t ngx_http_tenant_api_target(ngx_http_request_t *r,
     ngx_pool_t *pool, ngx_str_t *base, ngx_str_t *path,
     tenant_target_t *target, ngx_uint_t *kind, tenant_str_t *arg);
+
+/* Of a request that has come to the handler. */
+ngx_http_tenant_api_t *ngx_http_tenant_api_of(ngx_http_request_t *r);
 
 /* Answers, with what the api has; nothing of it may be used afterwards. */
 void ngx_http_tenant_api_answer(ngx_http_tenant_api_t *api);
@@ -108,6 +114,7 @@ json_t *ngx_http_tenant_api_parse(ngx_http_tenant_api_t *api,
 /* The body into memory, in a thread; NGX_DECLINED: the answer is made. */
 ngx_int_t ngx_http_tenant_api_load(ngx_http_tenant_api_t *api, off_t max);
 
+/* pool: NULL: one of its own.  It is freed in the end. */
 void ngx_http_tenant_api_text_init(ngx_http_tenant_api_text_t *text,
     ngx_pool_t *pool);
 void ngx_http_tenant_api_text_add(ngx_http_tenant_api_text_t *text,
@@ -115,19 +122,38 @@ void ngx_http_tenant_api_text_add(ngx_http_tenant_api_text_t *text,
 void ngx_http_tenant_api_text_json(ngx_http_tenant_api_text_t *text,
     json_t *value);
 
+/* Empties it, and frees its memory if the pool is its own. */
+void ngx_http_tenant_api_text_free(ngx_http_tenant_api_text_t *text);
+
 /* For json_dump_callback(): ctx is a text. */
 int ngx_http_tenant_api_text_dump(const char *data, size_t len, void *ctx);
+
+/*
+ * An object as it is stored, to the text, without an issuer's secrets; end:
+ * -1: without the closing brace.
+ */
+ngx_int_t ngx_http_tenant_api_body(ngx_http_tenant_api_t *api,
+    ngx_uint_t kind, ngx_str_t *body, ngx_int_t end);
 
 /* Of an object, below the location. */
 ngx_int_t ngx_http_tenant_api_path(ngx_http_tenant_api_t *api,
     ngx_uint_t kind, ngx_str_t *id, ngx_str_t *path);
 
 
+/*
+ * A piece of an answer that comes in pieces, with what the text has; "next"
+ * is called when the client has taken it.  The text is emptied.
+ */
+void ngx_http_tenant_api_send(ngx_http_tenant_api_t *api,
+    void (*next)(ngx_http_tenant_api_t *api));
+
+/* A problem's pointers are below "prefix". */
+void ngx_http_tenant_api_below(json_t *problem, const char *prefix);
+
+
 /* What threads do; each makes the answer. */
 
 ngx_int_t ngx_http_tenant_api_run_change(ngx_http_tenant_job_t *job,
-    ngx_http_tenant_changes_t *changes);
-ngx_int_t ngx_http_tenant_api_run_apply(ngx_http_tenant_job_t *job,
     ngx_http_tenant_changes_t *changes);
 ngx_int_t ngx_http_tenant_api_run_object(ngx_http_tenant_job_t *job,
     ngx_http_tenant_changes_t *changes);
@@ -142,6 +168,7 @@ ngx_int_t ngx_http_tenant_api_run_health(ngx_http_tenant_job_t *job,
 void ngx_http_tenant_api_state(ngx_http_tenant_api_t *api);
 void ngx_http_tenant_api_export(ngx_http_tenant_api_t *api);
 void ngx_http_tenant_api_import(ngx_http_tenant_api_t *api);
+void ngx_http_tenant_api_apply(ngx_http_tenant_api_t *api);
 
 
 /* Answers kept for an Idempotency-Key: ngx_http_tenant_api_replay.c */

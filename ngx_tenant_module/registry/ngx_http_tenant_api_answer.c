@@ -1,6 +1,7 @@
 /* Answers of the control plane. */
 
 #include "ngx_http_tenant_api.h"
+#include "../identity/tenant_secret.h"
 
 
 static void ngx_http_tenant_api_log(ngx_http_tenant_api_t *api);
@@ -253,7 +254,7 @@ ngx_http_tenant_api_refuse(ngx_http_tenant_api_t *api, json_t *problem)
     api->reason = text;
     api->status = json_integer_value(json_object_get(problem, "status"));
 
-    ngx_http_tenant_api_text_init(&api->text, api->pool);
+    ngx_http_tenant_api_text_free(&api->text);
     ngx_http_tenant_api_text_json(&api->text, problem);
 
     json_decref(problem);
@@ -421,7 +422,24 @@ ngx_http_tenant_api_text_init(ngx_http_tenant_api_text_t *text,
     ngx_memzero(text, sizeof(ngx_http_tenant_api_text_t));
 
     text->pool = pool;
+    text->own = (pool == NULL);
     text->last = &text->out;
+}
+
+
+void
+ngx_http_tenant_api_text_free(ngx_http_tenant_api_text_t *text)
+{
+    if (text->own) {
+        if (text->pool) {
+            ngx_destroy_pool(text->pool);
+        }
+
+        ngx_http_tenant_api_text_init(text, NULL);
+        return;
+    }
+
+    ngx_http_tenant_api_text_init(text, text->pool);
 }
 
 
@@ -432,6 +450,12 @@ ngx_http_tenant_api_text_add(ngx_http_tenant_api_text_t *text,
     size_t        n;
     ngx_buf_t    *b;
     ngx_chain_t  *cl;
+
+    if (text->pool == NULL) {
+        text->pool = ngx_create_pool(NGX_HTTP_TENANT_API_TEXT / 8,
+                                     ngx_cycle->log);
+        text->failed = (text->pool == NULL);
+    }
 
     while (len && !text->failed) {
         b = text->buf;
@@ -516,6 +540,60 @@ ngx_http_tenant_api_path(ngx_http_tenant_api_t *api, ngx_uint_t kind,
                                   NGX_ESCAPE_URI_COMPONENT);
 
     path->len = p - path->data;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_tenant_api_below(json_t *problem, const char *prefix)
+{
+    size_t       i;
+    u_char       pointer[2 * NGX_HTTP_TENANT_POINTER_LEN];
+    json_t      *error;
+    const char  *text;
+
+    json_array_foreach(json_object_get(problem, "errors"), i, error) {
+        text = json_string_value(json_object_get(error, "pointer"));
+
+        *ngx_snprintf(pointer, sizeof(pointer) - 1, "%s%s", prefix,
+                      text ? text : "")
+            = '\0';
+
+        (void) json_object_set_new(error, "pointer",
+                                   json_string((char *) pointer));
+    }
+}
+
+
+ngx_int_t
+ngx_http_tenant_api_body(ngx_http_tenant_api_t *api, ngx_uint_t kind,
+    ngx_str_t *body, ngx_int_t end)
+{
+    char                 *text;
+    json_t               *issuer;
+    tenant_json_error_t   err;
+
+    if (kind != NGX_HTTP_TENANT_KIND_ISSUER) {
+        ngx_http_tenant_api_text_add(&api->text, body->data, body->len + end);
+        return NGX_OK;
+    }
+
+    issuer = tenant_json_parse((char *) body->data, body->len,
+                               &ngx_http_tenant_object_limits, &err);
+    (void) tenant_secret_conceal(issuer);
+
+    text = json_dumps(issuer, JSON_COMPACT);
+
+    json_decref(issuer);
+
+    if (text == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_tenant_api_text_add(&api->text, text, ngx_strlen(text) + end);
+
+    free(text);
 
     return NGX_OK;
 }

@@ -71,7 +71,8 @@ ngx_http_tenant_api_run_object(ngx_http_tenant_job_t *job,
 
     } else {
         ngx_http_tenant_api_json(api, NGX_HTTP_OK,
-                                 ngx_http_tenant_change_represent(&row));
+                                 ngx_http_tenant_change_represent(api->kind,
+                                                                  &row));
     }
 
     ngx_http_tenant_api_etag(api, row.version);
@@ -310,7 +311,9 @@ ngx_http_tenant_api_page_items(ngx_http_tenant_api_t *api,
             ngx_http_tenant_api_text_add(&api->text, ",", 1);
         }
 
-        ngx_http_tenant_api_text_add(&api->text, body.data, body.len - 1);
+        if (ngx_http_tenant_api_body(api, api->kind, &body, -1) != NGX_OK) {
+            return NGX_ERROR;
+        }
 
         p = ngx_snprintf(buf, sizeof(buf), ",\"version\":%L,"
                          "\"created\":\"%4d-%02d-%02dT%02d:%02d:%02dZ\","

@@ -3,6 +3,7 @@
 #include "ngx_http_tenant_revocation.h"
 #include "../identity/ngx_http_tenant_keyset.h"
 #include "../identity/tenant_json.h"
+#include "../identity/tenant_secret.h"
 #include "../routing/ngx_http_tenant_route.h"
 
 
@@ -26,8 +27,6 @@ static ngx_int_t ngx_http_tenant_change_delete(
 static ngx_int_t ngx_http_tenant_change_move(
     ngx_http_tenant_changes_t *changes, ngx_http_tenant_change_t *change,
     ngx_http_tenant_row_t *row);
-static ngx_int_t ngx_http_tenant_change_identify(
-    ngx_http_tenant_changes_t *changes, ngx_http_tenant_change_t *change);
 static ngx_int_t ngx_http_tenant_change_conditions(
     ngx_http_tenant_change_t *change, ngx_http_tenant_row_t *row);
 static ngx_int_t ngx_http_tenant_change_missing(
@@ -101,7 +100,10 @@ static const char *const  ngx_http_tenant_change_sql[] = {
     " WHERE key = ? AND expires > ?",
 
     "INSERT OR REPLACE INTO requests (key, digest, status, headers, body,"
-    " expires) VALUES (?, ?, ?, ?, ?, ?)"
+    " expires) VALUES (?, ?, ?, ?, ?, ?)",
+
+    "SELECT id, body FROM objects WHERE kind = ? AND id > ?"
+    " AND (kind <> 6 OR expires > unixepoch()) ORDER BY id"
 };
 
 
@@ -235,6 +237,13 @@ ngx_http_tenant_change_write(ngx_http_tenant_changes_t *changes,
 
     if (change->op == NGX_HTTP_TENANT_OP_PATCH) {
         body = json_deep_copy(row->body);
+
+        /* to what the client has seen */
+
+        if (change->kind == NGX_HTTP_TENANT_KIND_ISSUER) {
+            (void) tenant_secret_conceal(body);
+        }
+
         body = body ? ngx_http_tenant_change_merge(body, change->body)
                     : NULL;
 
@@ -294,7 +303,7 @@ ngx_http_tenant_change_store(ngx_http_tenant_changes_t *changes,
         change->status = NGX_HTTP_OK;
         change->unchanged = 1;
         change->version = row->version;
-        change->result = ngx_http_tenant_change_represent(row);
+        change->result = ngx_http_tenant_change_represent(change->kind, row);
 
         return change->result ? NGX_OK : NGX_ERROR;
     }
@@ -307,6 +316,10 @@ ngx_http_tenant_change_store(ngx_http_tenant_changes_t *changes,
     rc = ngx_http_tenant_change_fits(change, body);
     if (rc != NGX_OK) {
         return rc;
+    }
+
+    if (change->defer) {
+        return ngx_http_tenant_change_put(changes, change, row, body);
     }
 
     rc = ngx_http_tenant_links_before(changes, change->kind, sn, &at, &err);
@@ -356,7 +369,8 @@ ngx_http_tenant_change_put(ngx_http_tenant_changes_t *changes,
 
     change->status = row->body ? NGX_HTTP_OK : NGX_HTTP_CREATED;
     change->version = now.version;
-    change->result = ngx_http_tenant_change_represent(&now);
+    change->result = ngx_http_tenant_change_represent(change->kind,
+                                                      &now);
 
     return change->result ? NGX_OK : NGX_ERROR;
 }
@@ -377,8 +391,8 @@ ngx_http_tenant_change_delete(ngx_http_tenant_changes_t *changes,
         if (status == NULL || ngx_strcmp(status, "active") == 0) {
             problem = ngx_http_tenant_problem(NGX_HTTP_CONFLICT,
                           "invalid-transition",
-                          "a tenant that is active is suspended or "
-                          "offboarded before it is removed");
+                          "the tenant \"%V\" is active: it is suspended "
+                          "or offboarded before it is removed", &change->id);
 
             if (json_object_set_new(problem, "from", json_string("active"))
                 != 0
@@ -437,7 +451,7 @@ ngx_http_tenant_change_move(ngx_http_tenant_changes_t *changes,
             change->status = NGX_HTTP_OK;
             change->unchanged = 1;
             change->version = row->version;
-            change->result = ngx_http_tenant_change_represent(row);
+            change->result = ngx_http_tenant_change_represent(change->kind, row);
             rc = change->result ? NGX_OK : NGX_ERROR;
 
         } else {
@@ -451,9 +465,40 @@ ngx_http_tenant_change_move(ngx_http_tenant_changes_t *changes,
 }
 
 
+ngx_int_t
+ngx_http_tenant_change_links(ngx_http_tenant_changes_t *changes,
+    ngx_pool_t *pool, ngx_uint_t kind, json_t *body,
+    ngx_http_tenant_json_error_t *err)
+{
+    ngx_int_t                  rc;
+    ngx_str_node_t            *sn;
+    ngx_http_tenant_json_t     at;
+    ngx_http_tenant_change_t   change;
+
+    ngx_memzero(&at, sizeof(ngx_http_tenant_json_t));
+    ngx_memzero(&change, sizeof(ngx_http_tenant_change_t));
+
+    at.value = body;
+    change.pool = pool;
+    change.kind = kind;
+
+    rc = ngx_http_tenant_change_read(changes, &change, &at, &sn, err);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_tenant_links_before(changes, kind, sn, &at, err);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_tenant_links_after(changes, kind, sn, NULL, &at, err);
+    }
+
+    return rc;
+}
+
+
 /* The id: of the path, of the body, or of what the body names. */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_tenant_change_identify(ngx_http_tenant_changes_t *changes,
     ngx_http_tenant_change_t *change)
 {
@@ -667,6 +712,12 @@ ngx_http_tenant_change_complete(ngx_http_tenant_changes_t *changes,
         return ngx_http_tenant_lifecycle_complete(changes, row, body);
     }
 
+    if (change->kind == NGX_HTTP_TENANT_KIND_ISSUER && row->body
+        && !tenant_secret_keep(body, row->body))
+    {
+        return NGX_ERROR;
+    }
+
     return NGX_OK;
 }
 
@@ -865,11 +916,17 @@ ngx_http_tenant_change_row(ngx_http_tenant_changes_t *changes,
 
 
 json_t *
-ngx_http_tenant_change_represent(ngx_http_tenant_row_t *row)
+ngx_http_tenant_change_represent(ngx_uint_t kind, ngx_http_tenant_row_t *row)
 {
     json_t  *object;
 
-    object = json_copy(row->body);
+    if (kind == NGX_HTTP_TENANT_KIND_ISSUER) {
+        object = json_deep_copy(row->body);
+        (void) tenant_secret_conceal(object);
+
+    } else {
+        object = json_copy(row->body);
+    }
 
     if (object == NULL
         || json_object_set_new(object, "version", json_integer(row->version))

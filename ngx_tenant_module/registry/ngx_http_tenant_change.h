@@ -44,6 +44,7 @@ typedef enum {
                                               headers, body */
     NGX_HTTP_TENANT_CHANGE_KEEP,           /* key, digest, status, headers,
                                               body, expires */
+    NGX_HTTP_TENANT_CHANGE_EXPORT,         /* kind, after -> id, body */
     NGX_HTTP_TENANT_CHANGE_STMTS
 } ngx_http_tenant_change_stmt_t;
 
@@ -72,6 +73,8 @@ typedef struct {
     ngx_str_t    if_none_match;
     json_t      *body;                     /* an object, or NULL; borrowed,
                                               and changed */
+    ngx_uint_t   defer;                    /* leaves to the caller whether
+                                              others fit to the object */
 
     /* the outcome */
     ngx_uint_t   status;                   /* HTTP */
@@ -105,6 +108,18 @@ void ngx_http_tenant_changes_free(ngx_http_tenant_changes_t *changes);
 ngx_int_t ngx_http_tenant_change(ngx_http_tenant_changes_t *changes,
     ngx_http_tenant_change_t *change);
 
+/* Finds the id of a change whose body says it; returns as above. */
+ngx_int_t ngx_http_tenant_change_identify(ngx_http_tenant_changes_t *changes,
+    ngx_http_tenant_change_t *change);
+
+/*
+ * What was deferred, of an object as it is stored.  NGX_DECLINED fills err;
+ * NGX_ERROR: as above.
+ */
+ngx_int_t ngx_http_tenant_change_links(ngx_http_tenant_changes_t *changes,
+    ngx_pool_t *pool, ngx_uint_t kind, json_t *body,
+    ngx_http_tenant_json_error_t *err);
+
 /*
  * Removes a tenant and every trace of it: issuers bound to it, revocations,
  * events and answers; and, if "usage", what was counted of it.  NGX_ERROR: as
@@ -124,8 +139,9 @@ const char *ngx_http_tenant_change_key(ngx_uint_t kind);
 ngx_int_t ngx_http_tenant_change_row(ngx_http_tenant_changes_t *changes,
     ngx_uint_t kind, ngx_str_t *id, ngx_http_tenant_row_t *row);
 
-/* With version, created and updated; NULL: no memory. */
-json_t *ngx_http_tenant_change_represent(ngx_http_tenant_row_t *row);
+/* With version, created and updated, without secrets; NULL: no memory. */
+json_t *ngx_http_tenant_change_represent(ngx_uint_t kind,
+    ngx_http_tenant_row_t *row);
 void ngx_http_tenant_change_strip(json_t *body);
 
 /* RFC 3339, in UTC. */

@@ -47,11 +47,11 @@ static ngx_int_t ngx_http_tenant_document_revocation(
     ngx_http_tenant_document_t *doc, const ngx_http_tenant_json_t *at);
 
 
-static const char *const  ngx_http_tenant_document_members[] = {
+const char *const  ngx_http_tenant_document_members[] = {
     "tiers", "tenants", "issuers", "agents", "prices", "revocations", NULL
 };
 
-static const tenant_json_limits_t  ngx_http_tenant_document_limits = {
+const tenant_json_limits_t  ngx_http_tenant_document_limits = {
     NGX_HTTP_TENANT_DOCUMENT_SIZE, 32, 16 * 1024 * 1024
 };
 

@@ -19,6 +19,9 @@ typedef struct {
 } ngx_http_tenant_document_t;
 
 
+extern const tenant_json_limits_t  ngx_http_tenant_document_limits;
+extern const char *const           ngx_http_tenant_document_members[];
+
 /* Whether the name is a document's: it ends with ".json". */
 ngx_uint_t ngx_http_tenant_document_name(ngx_str_t *path);
 

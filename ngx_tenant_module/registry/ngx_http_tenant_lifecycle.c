@@ -221,7 +221,7 @@ ngx_http_tenant_lifecycle_events(ngx_http_tenant_changes_t *changes,
         return NGX_OK;
     }
 
-    tenant = ngx_http_tenant_change_represent(to);
+    tenant = ngx_http_tenant_change_represent(NGX_HTTP_TENANT_KIND_TENANT, to);
     if (tenant == NULL) {
         return NGX_ERROR;
     }

@@ -19,7 +19,8 @@ const ngx_str_t  ngx_http_tenant_collections[] = {
     ngx_string("tenants"),
     ngx_string("issuers"),
     ngx_string("prices"),
-    ngx_string("revocations")
+    ngx_string("revocations"),
+    ngx_null_string
 };
 
 

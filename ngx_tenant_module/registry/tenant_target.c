@@ -37,6 +37,9 @@ static const struct {
     const char         *name;
     tenant_resource_t   resource;
 } tenant_target_singles[] = {
+    { "import", TENANT_TARGET_IMPORT },
+    { "apply", TENANT_TARGET_APPLY },
+    { "export", TENANT_TARGET_EXPORT },
     { "changes", TENANT_TARGET_CHANGES },
     { "health", TENANT_TARGET_HEALTH },
     { NULL, 0 }
@@ -56,6 +59,7 @@ static const struct {
     { "dry_run", TENANT_ARG_DRY_RUN, offsetof(tenant_target_t, dry_run) },
     { "atomic", TENANT_ARG_ATOMIC, offsetof(tenant_target_t, atomic) },
     { "prune", TENANT_ARG_PRUNE, offsetof(tenant_target_t, prune) },
+    { "secrets", TENANT_ARG_SECRETS, offsetof(tenant_target_t, secrets) },
     { "limit", TENANT_ARG_LIMIT, offsetof(tenant_target_t, limit) },
     { "after", TENANT_ARG_AFTER, offsetof(tenant_target_t, after) },
     { "status", TENANT_ARG_STATUS, offsetof(tenant_target_t, status) },
@@ -67,7 +71,8 @@ static const struct {
 };
 
 #define TENANT_ARG_FLAGS                                                      \
-    (TENANT_ARG_DRY_RUN|TENANT_ARG_ATOMIC|TENANT_ARG_PRUNE)
+    (TENANT_ARG_DRY_RUN|TENANT_ARG_ATOMIC|TENANT_ARG_PRUNE                     \
+     |TENANT_ARG_SECRETS)
 
 
 tenant_target_result_t

@@ -44,6 +44,7 @@ typedef enum {
 #define TENANT_ARG_PREFIX   0x080
 #define TENANT_ARG_ISSUER   0x100
 #define TENANT_ARG_TENANT   0x200
+#define TENANT_ARG_SECRETS  0x400
 
 #define TENANT_LIMIT_DEFAULT  100
 #define TENANT_LIMIT_MAX      1000
@@ -59,6 +60,7 @@ typedef struct {
     bool               dry_run;
     bool               atomic;
     bool               prune;
+    bool               secrets;
     unsigned           limit;
     tenant_str_t       after;       /* these are decoded, too */
     tenant_str_t       status;
