@@ -15,6 +15,7 @@ use Tenant::Fixtures;
 use Tenant::Server;
 
 my $Port = free_port();
+my $H2 = free_port();
 my $Ipv6 = IO::Socket::IP->new(LocalHost => '::1', LocalPort => 0,
                                Listen => 1) ? 1 : 0;
 my $Dns = Tenant::DNS->new(
@@ -29,11 +30,14 @@ my $Dns = Tenant::DNS->new(
     'self.test'   => { A => ['127.0.0.1', '127.0.0.2'],
                        AAAA => ['::ffff:127.0.0.1', 'fe80::1', '::',
                                 '64:ff9b::127.0.0.1'] },
+    'h2.test'     => { A => ['127.0.0.2'], delay => 0.4 },
+    'sub.test'    => { A => ['127.0.0.2'], delay => 0.4 },
     'left.test'   => { A => ['127.0.0.2'], delay => 0.4 },
     'half.test'   => { A => ['127.0.0.9', '127.0.0.2'] },
 );
 
-my @Names = qw(many late silent moves fails gone meta self left half nowhere);
+my @Names = qw(many late silent moves fails gone meta self left half h2 sub
+               nowhere);
 my $Registry = registry(
     tenant => { acme => { routes => {
         (map { $_ => { model => 'silo', servers => ["\U$_\E.test:$Port"] } }
@@ -70,6 +74,15 @@ my $Server = Tenant::Server->new(
     }
 
     server {
+        listen 127.0.0.1:$H2 http2;
+        location / {
+            tenant_auth on;
+            tenant_agent h2;
+            proxy_pass http://agents;
+        }
+    }
+
+    server {
         listen 127.0.0.1:$Port;
         listen 127.0.0.2:$Port;
         listen 127.0.0.3:$Port;
@@ -79,6 +92,19 @@ my $Server = Tenant::Server->new(
     }
 EOF_HTTP
     server => <<'EOF_SERVER',
+        location = /parent {
+            auth_request /child;
+            tenant_auth on;
+            tenant_agent literal;
+            proxy_pass http://agents;
+        }
+
+        location = /child {
+            tenant_auth on;
+            tenant_agent sub;
+            proxy_pass http://agents;
+        }
+
         location ~ ^/(?<agent>[a-z0-9]+) {
             tenant_auth on;
             tenant_agent $agent;
@@ -176,6 +202,23 @@ is(asked('many.test'), 2, '... and asked for once, A and AAAA');
     close $sock;
 
     is(ask('left'), '127.0.0.2', 'a client that goes away harms no other');
+}
+
+{
+    my @streams = map {
+        open my $out, '-|', 'curl', '-sS', '-m', 5,
+             '--http2-prior-knowledge', '-H',
+             "Authorization: Bearer $Token", '--data-binary', 'x' x 10_000,
+             "http://127.0.0.1:$H2/" or die "curl: $!\n";
+        $out
+    } 1 .. 3;
+
+    is_deeply([map { join('', readline $_) =~ s/ .*//sr } @streams],
+              [('127.0.0.2') x 3], 'streams of HTTP/2 wait, and go on');
+    close $_ for @streams;
+
+    is(ask('parent'), '127.0.0.1', 'a subrequest waits, and its parent');
+    is(asked('sub.test'), 2, '... for the name that it needs');
 }
 
 is(ask('silent'), 502, 'a name that nobody answers for is a 502');
