@@ -14,6 +14,7 @@
 #include "metering/ngx_http_tenant_counters.h"
 #include "registry/ngx_http_tenant_api.h"
 #include "registry/ngx_http_tenant_document.h"
+#include "registry/ngx_http_tenant_upkeep.h"
 #include "registry/ngx_http_tenant_writer.h"
 #include "routing/ngx_http_tenant_names.h"
 #include "routing/ngx_http_tenant_peer.h"
@@ -887,6 +888,10 @@ ngx_http_tenant_init_process(ngx_cycle_t *cycle)
     }
 
     if (ngx_http_tenant_identity_init_process(cycle, tmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_tenant_upkeep_init_process(cycle, tmcf) != NGX_OK) {
         return NGX_ERROR;
     }
 

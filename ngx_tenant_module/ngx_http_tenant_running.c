@@ -114,6 +114,8 @@ static void
 ngx_http_tenant_running_end(ngx_http_tenant_caller_t *caller,
     ngx_http_tenant_refusal_t *refusal)
 {
+    ngx_int_t            rc;
+    ngx_uint_t           silent;
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
 
@@ -127,21 +129,33 @@ ngx_http_tenant_running_end(ngx_http_tenant_caller_t *caller,
                   ngx_http_tenant_reasons[refusal->reason], refusal->detail,
                   &caller->tenant->sn.str);
 
-    if (ngx_http_tenant_running_silent(r)) {
+    silent = ngx_http_tenant_running_silent(r);
 
-        /* the upstream's end would be ours, too */
+    if (r->upstream && r->upstream->cleanup) {
+
+        /* its end takes one count, and must not be the end of the request */
 
         r->main->count++;
 
         (*r->upstream->cleanup)(r);
+    }
 
-        ngx_http_finalize_request(r, ngx_http_tenant_refuse(r, refusal));
+    if (silent) {
+        rc = ngx_http_tenant_refuse(r, refusal);
+
+        /* as the phases take it: done is finalized */
+
+        if (rc != NGX_DONE) {
+            ngx_http_finalize_request(r, rc);
+        }
 
     } else {
 
         /* no more of the answer: there is no other way to say so */
 
-        ngx_http_finalize_request(r, NGX_HTTP_CLOSE);
+        c->error = 1;
+
+        ngx_http_finalize_request(r, NGX_ERROR);
     }
 
     ngx_http_run_posted_requests(c);
