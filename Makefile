@@ -4,6 +4,7 @@
 #: make asan            the suites and unit tests under ASan and UBSan
 #: make bench           CPU and throughput as ratios to bare proxy_pass
 #: make bench-ir        instructions of a request (valgrind)
+#: make bench-registry a database of a million tenants
 #: make bench-policy    decisions of the policy engine, in ns
 #: make bench-identity  verifications and token cache
 #: make fuzz            fuzz targets, FUZZ_SECONDS=30 each
@@ -49,7 +50,7 @@ MODULE_SRCS := $(wildcard ngx_tenant_module/*.[ch] \
 # The list of files is part of the configuration, their contents are not.
 MODULE_LIST := $(MODULE_DIR)/files
 
-.PHONY: all module run test asan bench bench-ir fuzz compat clean help FORCE
+.PHONY: all module run test asan bench bench-ir bench-registry fuzz compat clean help FORCE
 
 all: module $(BUILD)/tenant-policy $(BUILD)/unit-tests $(BUILD)/make-token
 
@@ -90,6 +91,9 @@ asan:
 
 bench:
 	scripts/bench
+
+bench-registry:
+	scripts/bench-registry
 
 bench-ir:
 	scripts/bench --instructions

@@ -11,7 +11,7 @@ static ngx_http_tenant_entity_t *ngx_http_tenant_entity_create(
 static ngx_int_t ngx_http_tenant_entity_finish(
     ngx_http_tenant_entity_t *entity, ngx_http_tenant_entity_build_t *build);
 static ngx_http_tenant_entity_t *ngx_http_tenant_entity_keep(
-    ngx_pool_t *pool, ngx_http_tenant_entity_t *entity);
+    ngx_http_tenant_object_t *object, ngx_http_tenant_entity_t *entity);
 static void ngx_http_tenant_entity_free(void *data);
 static ngx_int_t ngx_http_tenant_entity_add(
     ngx_http_tenant_entity_build_t *build, const char *type, const char *id,
@@ -70,7 +70,7 @@ ngx_http_tenant_entity_tenant(ngx_http_tenant_tenant_t *tenant)
         return NULL;
     }
 
-    tenant->authz = ngx_http_tenant_entity_keep(tenant->object.pool, entity);
+    tenant->authz = ngx_http_tenant_entity_keep(&tenant->object, entity);
 
     return tenant->authz;
 }
@@ -135,7 +135,7 @@ ngx_http_tenant_entity_agent(ngx_http_request_t *r,
         return NULL;
     }
 
-    agent->authz = ngx_http_tenant_entity_keep(agent->object.pool, entity);
+    agent->authz = ngx_http_tenant_entity_keep(&agent->object, entity);
 
     return agent->authz;
 }
@@ -181,9 +181,22 @@ static ngx_int_t
 ngx_http_tenant_entity_finish(ngx_http_tenant_entity_t *entity,
     ngx_http_tenant_entity_build_t *build)
 {
-    if (policy_store_finish(entity->store, NULL) != POLICY_OK) {
+    policy_store_t  *packed;
+
+    /* it is kept for long: as one block of the least size */
+
+    if (policy_store_finish(entity->store, NULL) != POLICY_OK
+        || policy_store_pack(entity->store, &ngx_http_tenant_policy_memory,
+                             &packed)
+           != POLICY_OK)
+    {
         return NGX_ERROR;
     }
+
+    policy_store_destroy(entity->store);
+
+    entity->store = packed;
+    entity->packed = 1;
 
     /* the entity itself was added first */
 
@@ -196,12 +209,12 @@ ngx_http_tenant_entity_finish(ngx_http_tenant_entity_t *entity,
 /* An entity goes with the object of the registry that it describes. */
 
 static ngx_http_tenant_entity_t *
-ngx_http_tenant_entity_keep(ngx_pool_t *pool,
+ngx_http_tenant_entity_keep(ngx_http_tenant_object_t *object,
     ngx_http_tenant_entity_t *entity)
 {
     ngx_pool_cleanup_t  *cln;
 
-    cln = ngx_pool_cleanup_add(pool, 0);
+    cln = ngx_pool_cleanup_add(object->pool, 0);
     if (cln == NULL) {
         ngx_http_tenant_entity_free(entity);
         return NULL;
@@ -209,6 +222,9 @@ ngx_http_tenant_entity_keep(ngx_pool_t *pool,
 
     cln->handler = ngx_http_tenant_entity_free;
     cln->data = entity;
+
+    ngx_http_tenant_object_grew(object, sizeof(ngx_http_tenant_entity_t)
+                                        + policy_store_memory(entity->store));
 
     return entity;
 }
@@ -219,7 +235,10 @@ ngx_http_tenant_entity_free(void *data)
 {
     ngx_http_tenant_entity_t  *entity = data;
 
-    if (entity->store) {
+    if (entity->packed) {
+        free(entity->store);
+
+    } else if (entity->store) {
         policy_store_destroy(entity->store);
     }
 

@@ -35,6 +35,7 @@ extern const policy_memory_t  ngx_http_tenant_policy_memory;
 typedef struct {
     const policy_uid_t  *uid;       /* the store's own */
     policy_store_t      *store;
+    unsigned             packed:1;  /* the store is one block */
 } ngx_http_tenant_entity_t;
 
 

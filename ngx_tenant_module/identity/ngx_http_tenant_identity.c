@@ -172,18 +172,26 @@ void
 ngx_http_tenant_identity_keep(ngx_http_request_t *r, tenant_cache_tag_t tag,
     ngx_http_tenant_identity_t *identity, int64_t expires)
 {
+    size_t                        size;
+    ngx_http_tenant_tenant_t     *tenant;
     ngx_http_tenant_main_conf_t  *tmcf;
 
     tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
 
+    /* the first token of a tenant keeps the tenant, and pays for both */
+
+    tenant = identity->tenant;
+    size = tenant_cache_block_size(identity->size)
+           + (tenant->tokens ? 0 : tenant->object.size);
+
     /* a reference each for the caller and for the cache */
 
-    if (tenant_cache_insert(tmcf->token_cache, tag, identity,
-                            tenant_cache_block_size(identity->size),
-                            expires, ngx_time())
+    if (tenant_cache_insert(tmcf->token_cache, tag, identity, size, expires,
+                            ngx_time())
         == TENANT_CACHE_OK)
     {
         identity->refs++;
+        tenant->tokens++;
     }
 }
 
@@ -1011,5 +1019,9 @@ ngx_http_tenant_identity_exit_process(ngx_http_tenant_main_conf_t *tmcf)
 static void
 ngx_http_tenant_identity_drop(void *value, void *data)
 {
-    ngx_http_tenant_identity_release(value);
+    ngx_http_tenant_identity_t  *identity = value;
+
+    identity->tenant->tokens--;
+
+    ngx_http_tenant_identity_release(identity);
 }

@@ -596,8 +596,7 @@ ngx_http_tenant_api_run_health(ngx_http_tenant_job_t *job,
                                       &waiting)
            != NGX_OK
         || ngx_http_tenant_api_query(changes,
-                                     "SELECT kind, count(*) FROM objects"
-                                     " GROUP BY kind", &stmt)
+                                     "SELECT kind, n FROM counts", &stmt)
            != NGX_OK)
     {
         return NGX_ERROR;

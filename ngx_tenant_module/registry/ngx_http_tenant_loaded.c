@@ -7,7 +7,8 @@
 #include "../identity/tenant_json.h"
 
 
-#define NGX_HTTP_TENANT_OBJECT_POOL   1024            /* bytes, first block */
+#define NGX_HTTP_TENANT_OBJECT_POOL   512             /* bytes of a block */
+#define NGX_HTTP_TENANT_ISSUER_POOL   1024
 #define NGX_HTTP_TENANT_OBJECT_SIZE   (1024 * 1024)     /* bytes of JSON */
 #define NGX_HTTP_TENANT_EVICT_TURNS   64
 
@@ -52,7 +53,9 @@ ngx_http_tenant_loaded_add(ngx_http_tenant_registry_t *registry,
         return rc;
     }
 
-    pool = ngx_create_pool(NGX_HTTP_TENANT_OBJECT_POOL, ngx_cycle->log);
+    pool = ngx_create_pool(kind == NGX_HTTP_TENANT_KIND_ISSUER
+                           ? NGX_HTTP_TENANT_ISSUER_POOL
+                           : NGX_HTTP_TENANT_OBJECT_POOL, ngx_cycle->log);
 
     if (pool == NULL) {
         json_decref(root);
@@ -312,6 +315,17 @@ ngx_http_tenant_loaded_drop(ngx_http_tenant_registry_t *registry,
     object->stale = 1;
 
     ngx_http_tenant_object_unref(object);
+}
+
+
+void
+ngx_http_tenant_object_grew(ngx_http_tenant_object_t *object, size_t size)
+{
+    object->size += size;
+
+    if (object->registry && !object->stale) {
+        object->registry->size += size;
+    }
 }
 
 

@@ -138,6 +138,7 @@ typedef struct {
                                               tokens may produce it */
     ngx_array_t               routes;      /* ngx_http_tenant_route_t */
     json_t                   *attributes;
+    ngx_uint_t                tokens;      /* of its users, cached */
     ngx_queue_t               running;     /* ngx_http_tenant_caller_t:
                                               requests */
     void                     *counters;    /* shared slot of metering/ */
@@ -251,6 +252,10 @@ ngx_int_t ngx_http_tenant_registry_tier(
     ngx_http_tenant_tier_t **tier);
 
 void ngx_http_tenant_object_unref(ngx_http_tenant_object_t *object);
+
+/* Something of so many bytes was hung on the object. */
+void ngx_http_tenant_object_grew(ngx_http_tenant_object_t *object,
+    size_t size);
 
 /*
  * Names of issuers, "max" at most, appended to "list" (ngx_str_t, in its

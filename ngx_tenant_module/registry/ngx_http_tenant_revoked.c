@@ -47,7 +47,6 @@ ngx_http_tenant_revoked_load(ngx_http_tenant_revoked_t *revoked,
     stmt = store->stmts[NGX_HTTP_TENANT_STMT_REVOCATIONS];
 
     (void) sqlite3_bind_int64(stmt, 1, now);
-    (void) sqlite3_bind_null(stmt, 2);
 
     while ((rc = ngx_http_tenant_store_step(store, stmt)) == NGX_OK) {
         ngx_http_tenant_store_text(stmt, 0, &id);
@@ -93,7 +92,7 @@ ngx_http_tenant_revoked_changed(ngx_http_tenant_revoked_t *revoked,
     ngx_str_set(&none, "");
 
     key = ngx_http_tenant_revoked_name(revoked, "", id, &none);
-    stmt = store->stmts[NGX_HTTP_TENANT_STMT_REVOCATIONS];
+    stmt = store->stmts[NGX_HTTP_TENANT_STMT_REVOCATION];
 
     (void) sqlite3_bind_int64(stmt, 1, now);
     ngx_http_tenant_store_bind(stmt, 2, id);

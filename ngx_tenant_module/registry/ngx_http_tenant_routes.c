@@ -131,15 +131,14 @@ ngx_http_tenant_routes_read(ngx_pool_t *pool,
         n = json_object_size(list.value);
     }
 
-    if (ngx_array_init(routes, pool, n ? n : 1,
-                       sizeof(ngx_http_tenant_route_t))
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_array_init(routes, pool, n, sizeof(ngx_http_tenant_route_t))
         != NGX_OK)
     {
         return ngx_http_tenant_json_fail(at, err, "no memory");
-    }
-
-    if (n == 0) {
-        return NGX_OK;
     }
 
     json_object_foreach(list.value, name, value) {

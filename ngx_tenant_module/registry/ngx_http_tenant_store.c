@@ -30,7 +30,10 @@ static const char *const  ngx_http_tenant_store_sql[] = {
 
     "SELECT seq, kind, id, op FROM changes WHERE seq > ? ORDER BY seq",
 
-    "SELECT ifnull(min(seq), 0), ifnull(max(seq), 0) FROM changes",
+    /* one search each; both in one would be a scan */
+
+    "SELECT ifnull((SELECT min(seq) FROM changes), 0),"
+    " ifnull((SELECT max(seq) FROM changes), 0)",
 
     "SELECT id FROM refs WHERE rkind = ?2 AND rid = ?3 AND kind = ?1"
     " ORDER BY id",
@@ -40,10 +43,14 @@ static const char *const  ngx_http_tenant_store_sql[] = {
     "PRAGMA data_version",
 
     "SELECT id, ifnull(json_extract(body, '$.issued_before'), 0), expires"
-    " FROM objects WHERE kind = 6 AND expires > ?1 AND id = ifnull(?2, id)",
+    " FROM objects WHERE kind = 6 AND expires > ?1",
 
-    "SELECT id FROM objects WHERE expires <= ?1 AND kind = 3"
-    " AND status = 'offboarding' ORDER BY expires LIMIT ?2",
+    "SELECT id, ifnull(json_extract(body, '$.issued_before'), 0), expires"
+    " FROM objects WHERE kind = 6 AND id = ?2 AND expires > ?1",
+
+    "SELECT id FROM objects INDEXED BY objects_expires"
+    " WHERE expires <= ?1 AND kind = 3 AND status = 'offboarding'"
+    " ORDER BY expires LIMIT ?2",
 
     "INSERT INTO changes (kind, id, op, time) VALUES (?, ?, ?, ?)",
 

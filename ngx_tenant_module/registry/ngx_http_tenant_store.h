@@ -62,8 +62,8 @@ typedef enum {
     NGX_HTTP_TENANT_STMT_REFERRERS,  /* kind, rkind, rid -> id; ascending */
     NGX_HTTP_TENANT_STMT_IDS,        /* kind, after, limit -> id; ascending */
     NGX_HTTP_TENANT_STMT_VERSION,    /* -> changes by other connections */
-    NGX_HTTP_TENANT_STMT_REVOCATIONS, /* time, id or NULL -> id, before,
-                                         expires */
+    NGX_HTTP_TENANT_STMT_REVOCATIONS, /* time -> id, before, expires */
+    NGX_HTTP_TENANT_STMT_REVOCATION, /* time, id -> the same */
     NGX_HTTP_TENANT_STMT_DUE,        /* time, limit -> id of tenants */
     NGX_HTTP_TENANT_STMT_CHANGE,     /* kind, id, op, time */
     NGX_HTTP_TENANT_STMT_PUT,        /* kind, id, seq, time, status, expires,
