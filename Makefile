@@ -4,10 +4,11 @@
 #: make asan            the suites and unit tests under ASan and UBSan
 #: make bench           CPU and throughput as ratios to bare proxy_pass
 #: make bench-ir        instructions of a request (valgrind)
-#: make bench-registry a database of a million tenants
+#: make bench-registry  a database of a million tenants
 #: make bench-policy    decisions of the policy engine, in ns
 #: make bench-identity  verifications and token cache
 #: make fuzz            fuzz targets, FUZZ_SECONDS=30 each
+#: make crash           nginx killed while it writes, CRASH_SECONDS=600
 #: make oracle          100,000 cases against the reference Cedar engine
 #: make coverage-policy coverage-unit
 #: make compat NGINX_TREES="DIR..."  compile against other nginx sources
@@ -50,7 +51,7 @@ MODULE_SRCS := $(wildcard ngx_tenant_module/*.[ch] \
 # The list of files is part of the configuration, their contents are not.
 MODULE_LIST := $(MODULE_DIR)/files
 
-.PHONY: all module run test asan bench bench-ir bench-registry fuzz compat clean help FORCE
+.PHONY: all module run test asan bench bench-ir bench-registry fuzz crash compat clean help FORCE
 
 all: module $(BUILD)/tenant-policy $(BUILD)/unit-tests $(BUILD)/make-token
 
@@ -101,6 +102,9 @@ bench-ir:
 fuzz:
 	scripts/install build test fuzz
 	$(MAKE) fuzz-policy fuzz-identity
+
+crash:
+	CRASH_SECONDS=$${CRASH_SECONDS:-600} scripts/prove -v t/registry_crash.t
 
 # make compat NGINX_TREES="nginx-1.28.3 nginx-1.30.4": unpacked sources
 compat:
