@@ -273,7 +273,7 @@ ngx_http_tenant_change_write(ngx_http_tenant_changes_t *changes,
     }
 
     if (rc == NGX_OK && change->kind == NGX_HTTP_TENANT_KIND_TENANT) {
-        rc = ngx_http_tenant_lifecycle_check(changes, change, row,
+        rc = ngx_http_tenant_lifecycle_begin(changes, row,
                                              (ngx_http_tenant_tenant_t *) sn,
                                              body);
     }
@@ -713,7 +713,8 @@ ngx_http_tenant_change_complete(ngx_http_tenant_changes_t *changes,
     }
 
     if (change->kind == NGX_HTTP_TENANT_KIND_TENANT) {
-        return ngx_http_tenant_lifecycle_complete(changes, row, body);
+        return ngx_http_tenant_lifecycle_complete(changes, change, row,
+                                                  body);
     }
 
     if (change->kind == NGX_HTTP_TENANT_KIND_ISSUER && row->body

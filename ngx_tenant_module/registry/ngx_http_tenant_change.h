@@ -181,15 +181,18 @@ ngx_int_t ngx_http_tenant_links_after(ngx_http_tenant_changes_t *changes,
 
 /* What becomes of a tenant: ngx_http_tenant_lifecycle.c */
 
-/* What a body leaves out, before it is read. */
+/*
+ * What a body leaves out, before it is read; NGX_DECLINED: it may not become
+ * what it says.
+ */
 ngx_int_t ngx_http_tenant_lifecycle_complete(
-    ngx_http_tenant_changes_t *changes, ngx_http_tenant_row_t *row,
-    json_t *body);
+    ngx_http_tenant_changes_t *changes, ngx_http_tenant_change_t *change,
+    ngx_http_tenant_row_t *row, json_t *body);
 
-/* Whether it may become that, and what it becomes; tenant: of the body. */
-ngx_int_t ngx_http_tenant_lifecycle_check(ngx_http_tenant_changes_t *changes,
-    ngx_http_tenant_change_t *change, ngx_http_tenant_row_t *row,
-    ngx_http_tenant_tenant_t *tenant, json_t *body);
+/* What a new tenant begins as; tenant: of the body. */
+ngx_int_t ngx_http_tenant_lifecycle_begin(ngx_http_tenant_changes_t *changes,
+    ngx_http_tenant_row_t *row, ngx_http_tenant_tenant_t *tenant,
+    json_t *body);
 
 /* The body of the tenant with another status. */
 ngx_int_t ngx_http_tenant_lifecycle_move(ngx_http_tenant_changes_t *changes,

@@ -59,10 +59,11 @@ static const char *const  ngx_http_tenant_offboard_members[] = {
 
 ngx_int_t
 ngx_http_tenant_lifecycle_complete(ngx_http_tenant_changes_t *changes,
-    ngx_http_tenant_row_t *row, json_t *body)
+    ngx_http_tenant_change_t *change, ngx_http_tenant_row_t *row,
+    json_t *body)
 {
     json_t      *value;
-    ngx_uint_t   from;
+    ngx_uint_t   from, to;
 
     from = ngx_http_tenant_lifecycle_status(row->body);
 
@@ -76,7 +77,15 @@ ngx_http_tenant_lifecycle_complete(ngx_http_tenant_changes_t *changes,
         }
     }
 
-    if (ngx_http_tenant_lifecycle_status(body) != NGX_HTTP_TENANT_OFFBOARDING
+    to = ngx_http_tenant_lifecycle_status(body);
+
+    if (to != NGX_HTTP_TENANT_STATUS_NONE
+        && !ngx_http_tenant_transitions[from][to])
+    {
+        return ngx_http_tenant_lifecycle_refuse(change, from, to);
+    }
+
+    if (to != NGX_HTTP_TENANT_OFFBOARDING
         || json_object_get(body, "offboarding"))
     {
         return NGX_OK;
@@ -95,21 +104,13 @@ ngx_http_tenant_lifecycle_complete(ngx_http_tenant_changes_t *changes,
 
 
 ngx_int_t
-ngx_http_tenant_lifecycle_check(ngx_http_tenant_changes_t *changes,
-    ngx_http_tenant_change_t *change, ngx_http_tenant_row_t *row,
-    ngx_http_tenant_tenant_t *tenant, json_t *body)
+ngx_http_tenant_lifecycle_begin(ngx_http_tenant_changes_t *changes,
+    ngx_http_tenant_row_t *row, ngx_http_tenant_tenant_t *tenant,
+    json_t *body)
 {
-    ngx_uint_t  from, served;
+    ngx_uint_t  served;
 
-    from = ngx_http_tenant_lifecycle_status(row->body);
-
-    if (!ngx_http_tenant_transitions[from][tenant->status]) {
-        return ngx_http_tenant_lifecycle_refuse(change, from, tenant->status);
-    }
-
-    if (from != NGX_HTTP_TENANT_STATUS_NONE
-        || tenant->status != NGX_HTTP_TENANT_ACTIVE)
-    {
+    if (row->body || tenant->status != NGX_HTTP_TENANT_ACTIVE) {
         return NGX_OK;
     }
 
