@@ -15,6 +15,13 @@
 #include "routing/ngx_http_tenant_route.h"
 
 
+/* Most requests make one pass: it is allocated with the caller. */
+typedef struct {
+    ngx_http_tenant_caller_t  caller;
+    ngx_http_tenant_ctx_t     pass;
+} ngx_http_tenant_first_t;
+
+
 static ngx_int_t ngx_http_tenant_wait(ngx_http_request_t *r,
     ngx_http_tenant_ctx_t *ctx);
 static ngx_int_t ngx_http_tenant_decide(ngx_http_request_t *r,
@@ -347,13 +354,13 @@ ngx_http_tenant_caller_create(ngx_http_request_t *r)
         return NULL;
     }
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_tenant_caller_t));
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_tenant_first_t));
     if (cln == NULL) {
         return NULL;
     }
 
     caller = cln->data;
-    ngx_memzero(caller, sizeof(ngx_http_tenant_caller_t));
+    ngx_memzero(caller, sizeof(ngx_http_tenant_first_t));
 
     caller->request = r->main;
 
@@ -420,9 +427,14 @@ ngx_http_tenant_ctx_create(ngx_http_request_t *r)
         return NULL;
     }
 
-    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_tenant_ctx_t));
-    if (ctx == NULL) {
-        return NULL;
+    if (caller->passes == NULL) {
+        ctx = &((ngx_http_tenant_first_t *) caller)->pass;
+
+    } else {
+        ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_tenant_ctx_t));
+        if (ctx == NULL) {
+            return NULL;
+        }
     }
 
     ctx->caller = caller;

@@ -378,29 +378,28 @@ static ngx_uint_t
 ngx_http_tenant_headers_check(ngx_http_request_t *r,
     ngx_http_tenant_loc_conf_t *tlcf)
 {
-    ngx_uint_t        i;
+    u_char            c;
     ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t  *h, *end;
 
-    part = &r->headers_in.headers.part;
-    h = part->elts;
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+        end = h + part->nelts;
 
-    for (i = 0; /* void */ ; i++) {
+        for ( /* void */ ; h < end; h++) {
+            c = h->key.len ? h->lowcase_key[0] : '\0';
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return 0;
+            /* most begin like none of those that are removed */
+
+            if (((tlcf->header_first >> (c & 63)) & 1)
+                && ngx_http_tenant_header_forged(tlcf, h))
+            {
+                return 1;
             }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (ngx_http_tenant_header_forged(tlcf, &h[i])) {
-            return 1;
         }
     }
+
+    return 0;
 }
 
 
@@ -532,10 +531,6 @@ ngx_http_tenant_header_forged(ngx_http_tenant_loc_conf_t *tlcf,
     ngx_http_tenant_header_t  *own;
 
     c = h->key.len ? h->lowcase_key[0] : '\0';
-
-    if (((tlcf->header_first >> (c & 63)) & 1) == 0) {
-        return 0;
-    }
 
     if (c == 'x' || c == 'w') {
 

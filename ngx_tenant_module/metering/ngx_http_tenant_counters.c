@@ -94,7 +94,7 @@ void
 ngx_http_tenant_count(ngx_http_request_t *r,
     ngx_http_tenant_caller_t *caller)
 {
-    ngx_uint_t                    i, status;
+    ngx_uint_t                    i, status, decided;
     ngx_msec_int_t                ms;
     ngx_time_t                   *tp;
     ngx_http_tenant_ctx_t        *ctx;
@@ -112,16 +112,17 @@ ngx_http_tenant_count(ngx_http_request_t *r,
 
     status = r->err_status ? r->err_status : r->headers_out.status;
 
-    i = status / 100;
-    (void) ngx_atomic_fetch_add(&slot->requests[i < 6 ? i : 0], 1);
-
     ctx = caller->last;
 
-    if (ctx && ctx->decided) {
-        (void) ngx_atomic_fetch_add(ctx->allowed ? &slot->allowed
-                                    : ctx->shadowed ? &slot->shadowed
-                                                    : &slot->denied, 1);
-    }
+    decided = ctx == NULL || !ctx->decided ? NGX_HTTP_TENANT_DECIDED_NOTHING
+              : ctx->allowed ? NGX_HTTP_TENANT_DECIDED_ALLOW
+              : ctx->shadowed ? NGX_HTTP_TENANT_DECIDED_SHADOW
+                              : NGX_HTTP_TENANT_DECIDED_DENY;
+
+    /* an atomic addition takes as long as 50 plain ones: the fewer */
+
+    i = status / 100;
+    (void) ngx_atomic_fetch_add(&slot->requests[i < 6 ? i : 0][decided], 1);
 
     if (ctx && ctx->server_failures) {
         (void) ngx_atomic_fetch_add(&slot->server_failures[ctx->route->model],
@@ -141,7 +142,11 @@ ngx_http_tenant_count(ngx_http_request_t *r,
     }
 
     (void) ngx_atomic_fetch_add(&slot->buckets[i], 1);
-    (void) ngx_atomic_fetch_add(&slot->duration, ms);
+
+    if (ms) {
+        (void) ngx_atomic_fetch_add(&slot->duration, ms);
+    }
+
     (void) ngx_atomic_fetch_add(&slot->received, r->request_length);
     (void) ngx_atomic_fetch_add(&slot->sent, r->connection->sent);
 }

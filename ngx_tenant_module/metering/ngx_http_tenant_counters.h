@@ -12,16 +12,20 @@
 
 #define NGX_HTTP_TENANT_BUCKETS  11         /* of duration, without +Inf */
 
+#define NGX_HTTP_TENANT_DECIDED_NOTHING  0
+#define NGX_HTTP_TENANT_DECIDED_ALLOW    1
+#define NGX_HTTP_TENANT_DECIDED_DENY     2
+#define NGX_HTTP_TENANT_DECIDED_SHADOW   3
+#define NGX_HTTP_TENANT_DECIDED          4
+
 
 /* A slot; registered tenants only, so clients cannot make labels. */
 typedef struct {
     ngx_str_node_t   sn;                    /* sn.str: tenant id */
     ngx_queue_t      queue;
 
-    ngx_atomic_t     requests[6];           /* by class of status; 0: none */
-    ngx_atomic_t     allowed;
-    ngx_atomic_t     denied;
-    ngx_atomic_t     shadowed;
+    /* by class of status (0: none) and NGX_HTTP_TENANT_DECIDED_* */
+    ngx_atomic_t     requests[6][NGX_HTTP_TENANT_DECIDED];
     ngx_atomic_t     server_failures[2];    /* by NGX_HTTP_TENANT_MODEL_ */
     ngx_atomic_t     received;              /* bytes from clients */
     ngx_atomic_t     sent;                  /* bytes to clients */

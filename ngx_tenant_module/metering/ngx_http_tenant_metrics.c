@@ -22,6 +22,8 @@ typedef struct {
 typedef struct {
     ngx_str_t                    id;
     ngx_http_tenant_counters_t   c;
+    ngx_atomic_uint_t            requests[6];
+    ngx_atomic_uint_t            decisions[NGX_HTTP_TENANT_DECIDED];
 } ngx_http_tenant_sample_t;
 
 
@@ -35,6 +37,7 @@ static ngx_int_t ngx_http_tenant_metrics_introspectors(
     ngx_http_tenant_text_t *text, ngx_shm_zone_t *zone);
 static ngx_int_t ngx_http_tenant_metrics_issuer(ngx_http_tenant_text_t *text,
     const char *name, ngx_str_t *iss, time_t value);
+static void ngx_http_tenant_metrics_sum(ngx_http_tenant_sample_t *s);
 static ngx_buf_t *ngx_http_tenant_text_buf(ngx_http_tenant_text_t *text,
     size_t size);
 static void ngx_http_tenant_text_done(ngx_http_tenant_text_t *text,
@@ -135,11 +138,29 @@ ngx_http_tenant_metrics_samples(ngx_http_request_t *r, ngx_shm_zone_t *zone)
         s = ngx_array_push(samples);
         s->id = slot->sn.str;
         s->c = *slot;
+        ngx_http_tenant_metrics_sum(s);
     }
 
     ngx_shmtx_unlock(&shpool->mutex);
 
     return samples;
+}
+
+
+static void
+ngx_http_tenant_metrics_sum(ngx_http_tenant_sample_t *s)
+{
+    ngx_uint_t  n, d;
+
+    ngx_memzero(s->requests, sizeof(s->requests));
+    ngx_memzero(s->decisions, sizeof(s->decisions));
+
+    for (n = 0; n < 6; n++) {
+        for (d = 0; d < NGX_HTTP_TENANT_DECIDED; d++) {
+            s->requests[n] += s->c.requests[n][d];
+            s->decisions[d] += s->c.requests[n][d];
+        }
+    }
 }
 
 
@@ -149,6 +170,7 @@ ngx_http_tenant_metrics_text(ngx_http_tenant_text_t *text,
 {
     ngx_buf_t                 *b;
     ngx_uint_t                 i, n, family;
+    ngx_atomic_uint_t         *decided;
     ngx_http_tenant_sample_t  *s;
 
     static const char *const  heads[] = {
@@ -200,7 +222,7 @@ ngx_http_tenant_metrics_text(ngx_http_tenant_text_t *text,
 
             case 0:
                 for (n = 0; n < 6; n++) {
-                    if (s[i].c.requests[n] == 0) {
+                    if (s[i].requests[n] == 0) {
                         continue;
                     }
 
@@ -209,12 +231,14 @@ ngx_http_tenant_metrics_text(ngx_http_tenant_text_t *text,
                                           "\"%V\",code=\"%s\"} %uA\n",
                                           &s[i].id,
                                           ngx_http_tenant_classes[n],
-                                          s[i].c.requests[n]);
+                                          s[i].requests[n]);
                 }
 
                 break;
 
             case 1:
+                decided = s[i].decisions;
+
                 b->last = ngx_sprintf(b->last,
                                       "tenant_decisions_total{tenant=\"%V\","
                                       "decision=\"allow\"} %uA\n"
@@ -222,9 +246,12 @@ ngx_http_tenant_metrics_text(ngx_http_tenant_text_t *text,
                                       "decision=\"deny\"} %uA\n"
                                       "tenant_decisions_total{tenant=\"%V\","
                                       "decision=\"shadow_deny\"} %uA\n",
-                                      &s[i].id, s[i].c.allowed,
-                                      &s[i].id, s[i].c.denied,
-                                      &s[i].id, s[i].c.shadowed);
+                                      &s[i].id,
+                                      decided[NGX_HTTP_TENANT_DECIDED_ALLOW],
+                                      &s[i].id,
+                                      decided[NGX_HTTP_TENANT_DECIDED_DENY],
+                                      &s[i].id,
+                                      decided[NGX_HTTP_TENANT_DECIDED_SHADOW]);
                 break;
 
             case 2:
@@ -475,7 +502,7 @@ ngx_http_tenant_metrics_idle(ngx_http_tenant_sample_t *s)
     ngx_uint_t  n;
 
     for (n = 0; n < 6; n++) {
-        if (s->c.requests[n]) {
+        if (s->requests[n]) {
             return 0;
         }
     }
