@@ -37,6 +37,9 @@ our @Values = (
     ['"quoted", \\', '"quoted", \\'],
 );
 
+# nginx keeps 20 headers in a piece: ours cross its end at every place
+our @Lengths = (11 .. 20);
+
 our $Bearer = bearer();
 
 
@@ -54,7 +57,7 @@ CONF
     $block->set_value(request => 'GET /t') if !$block->request;
 });
 
-plan tests => repeat_each() * (4 * @Values + 4 * 2 + 3 * 12 + 2 * 4);
+plan tests => repeat_each() * (4 * @Values + 4 * 2 + 3 * 12 + 2 * 4 + 3 * @Lengths);
 run_tests();
 
 __DATA__
@@ -208,6 +211,30 @@ X-6: %20acme
 X-7: 50%25acme
 X-8: -acme-
 X-9: %C3%A9acme
+--- no_error_log
+[error]
+
+
+=== the ready set is whole however many headers a client sends
+--- config
+    location /t {
+        tenant_auth on;
+        tenant_agent support;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_AGENT_PORT;
+    }
+--- request eval
+[map { 'GET /t' } @::Lengths]
+--- more_headers eval
+[map { $::Bearer . join('', map { "\nContent-$_: x" } 1 .. $_) } @::Lengths]
+--- response_body eval
+[map { <<'HEADERS' } @::Lengths]
+X-Tenant-Id: acme
+X-Tenant-Tier: premium
+X-Tenant-Model: silo
+X-Tenant-Subject: user-1
+X-Tenant-Actor-Id: acme:user-1
+X-Tenant-Agent: support
+HEADERS
 --- no_error_log
 [error]
 

@@ -7,14 +7,6 @@
 #define NGX_HTTP_TENANT_NAMES          2048 /* bytes of a block of names */
 
 
-/* A header of a ready set: its last words, and where its value is. */
-typedef struct {
-    ngx_str_t    name;
-    ngx_str_t    lowcase;
-    ngx_uint_t   hash;
-} ngx_http_tenant_ready_t;
-
-
 static u_char *ngx_http_tenant_header_room(ngx_conf_t *cf, size_t len);
 static uint64_t ngx_http_tenant_header_bit(ngx_str_t *name);
 static ngx_uint_t ngx_http_tenant_header_ours(ngx_http_request_t *r,
@@ -30,35 +22,44 @@ static ngx_http_tenant_source_t *ngx_http_tenant_headers_token(
 static ngx_int_t ngx_http_tenant_headers_strip(ngx_http_request_t *r,
     ngx_http_tenant_loc_conf_t *tlcf, ngx_http_tenant_source_t *source);
 static ngx_int_t ngx_http_tenant_headers_ready(ngx_http_request_t *r,
-    ngx_http_tenant_ctx_t *ctx, ngx_http_tenant_ready_t *ready);
+    ngx_http_tenant_ctx_t *ctx, ngx_table_elt_t *ready);
 static ngx_int_t ngx_http_tenant_headers_own(ngx_http_request_t *r,
     ngx_http_tenant_ctx_t *ctx, ngx_array_t *headers);
 
 
-/* the order is that of the values in ngx_http_tenant_headers_ready() */
+/*
+ * What is copied into a request's list, but for the value; the order is that
+ * of the values in ngx_http_tenant_headers_ready().
+ */
 
-static ngx_http_tenant_ready_t  ngx_http_tenant_ready_default[] = {
-    { ngx_string("X-Tenant-Id"), ngx_string("x-tenant-id"), 0 },
-    { ngx_string("X-Tenant-Tier"), ngx_string("x-tenant-tier"), 0 },
-    { ngx_string("X-Tenant-Model"), ngx_string("x-tenant-model"), 0 },
-    { ngx_string("X-Tenant-Subject"), ngx_string("x-tenant-subject"), 0 },
-    { ngx_string("X-Tenant-Actor-Id"), ngx_string("x-tenant-actor-id"), 0 },
-    { ngx_string("X-Tenant-Agent"), ngx_string("x-tenant-agent"), 0 },
-    { ngx_null_string, ngx_null_string, 0 }
+#define ngx_http_tenant_ready(name, low)                                      \
+    { .key = ngx_string(name), .lowcase_key = (u_char *) low }
+
+static ngx_table_elt_t
+    ngx_http_tenant_ready_default[NGX_HTTP_TENANT_HEADERS_READY] =
+{
+    ngx_http_tenant_ready("X-Tenant-Id", "x-tenant-id"),
+    ngx_http_tenant_ready("X-Tenant-Tier", "x-tenant-tier"),
+    ngx_http_tenant_ready("X-Tenant-Model", "x-tenant-model"),
+    ngx_http_tenant_ready("X-Tenant-Subject", "x-tenant-subject"),
+    ngx_http_tenant_ready("X-Tenant-Actor-Id", "x-tenant-actor-id"),
+    ngx_http_tenant_ready("X-Tenant-Agent", "x-tenant-agent")
 };
 
 #define ngx_http_tenant_agentcore(name, low)                                  \
-    { ngx_string("X-Amzn-Bedrock-AgentCore-Runtime-Custom-Tenant-" name),     \
-      ngx_string("x-amzn-bedrock-agentcore-runtime-custom-tenant-" low), 0 }
+    ngx_http_tenant_ready(                                                    \
+        "X-Amzn-Bedrock-AgentCore-Runtime-Custom-Tenant-" name,               \
+        "x-amzn-bedrock-agentcore-runtime-custom-tenant-" low)
 
-static ngx_http_tenant_ready_t  ngx_http_tenant_ready_agentcore[] = {
+static ngx_table_elt_t
+    ngx_http_tenant_ready_agentcore[NGX_HTTP_TENANT_HEADERS_READY] =
+{
     ngx_http_tenant_agentcore("Id", "id"),
     ngx_http_tenant_agentcore("Tier", "tier"),
     ngx_http_tenant_agentcore("Model", "model"),
     ngx_http_tenant_agentcore("Subject", "subject"),
     ngx_http_tenant_agentcore("Actor-Id", "actor-id"),
-    ngx_http_tenant_agentcore("Agent", "agent"),
-    { ngx_null_string, ngx_null_string, 0 }
+    ngx_http_tenant_agentcore("Agent", "agent")
 };
 
 
@@ -245,16 +246,16 @@ ngx_http_tenant_header_room(ngx_conf_t *cf, size_t len)
 void
 ngx_http_tenant_headers_init(ngx_http_tenant_loc_conf_t *tlcf)
 {
-    ngx_str_t                *name;
-    ngx_uint_t                i;
-    ngx_http_tenant_ready_t  *ready;
+    ngx_str_t        *name;
+    ngx_uint_t        i;
+    ngx_table_elt_t  *ready;
 
     for (i = 0; i < NGX_HTTP_TENANT_HEADERS_READY; i++) {
         ready = &ngx_http_tenant_ready_default[i];
-        ready->hash = ngx_hash_key(ready->lowcase.data, ready->lowcase.len);
+        ready->hash = ngx_hash_key(ready->lowcase_key, ready->key.len);
 
         ready = &ngx_http_tenant_ready_agentcore[i];
-        ready->hash = ngx_hash_key(ready->lowcase.data, ready->lowcase.len);
+        ready->hash = ngx_hash_key(ready->lowcase_key, ready->key.len);
     }
 
     tlcf->header_first = 0;
@@ -294,7 +295,7 @@ ngx_http_tenant_header_bit(ngx_str_t *name)
 ngx_int_t
 ngx_http_tenant_headers(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 {
-    ngx_http_tenant_ready_t           *ready;
+    ngx_table_elt_t                   *ready;
     ngx_http_tenant_header_t          *moved;
     ngx_http_tenant_source_t          *source;
     ngx_http_tenant_loc_conf_t        *tlcf;
@@ -494,17 +495,14 @@ static ngx_uint_t
 ngx_http_tenant_header_ours(ngx_http_request_t *r, ngx_table_elt_t *h)
 {
     ngx_buf_t                    *block;
-    ngx_http_tenant_ready_t      *ready;
+    ngx_uint_t                    i;
     ngx_http_tenant_main_conf_t  *tmcf;
 
-    for (ready = ngx_http_tenant_ready_default; ready->name.len; ready++) {
-        if (h->lowcase_key == ready->lowcase.data) {
-            return 1;
-        }
-    }
-
-    for (ready = ngx_http_tenant_ready_agentcore; ready->name.len; ready++) {
-        if (h->lowcase_key == ready->lowcase.data) {
+    for (i = 0; i < NGX_HTTP_TENANT_HEADERS_READY; i++) {
+        if (h->lowcase_key == ngx_http_tenant_ready_default[i].lowcase_key
+            || h->lowcase_key
+               == ngx_http_tenant_ready_agentcore[i].lowcase_key)
+        {
             return 1;
         }
     }
@@ -608,10 +606,12 @@ ngx_http_tenant_header_is(ngx_table_elt_t *h, ngx_str_t *name,
 
 static ngx_int_t
 ngx_http_tenant_headers_ready(ngx_http_request_t *r,
-    ngx_http_tenant_ctx_t *ctx, ngx_http_tenant_ready_t *ready)
+    ngx_http_tenant_ctx_t *ctx, ngx_table_elt_t *ready)
 {
     ngx_str_t                   *values[NGX_HTTP_TENANT_HEADERS_READY];
-    ngx_uint_t                   i;
+    ngx_uint_t                   i, room;
+    ngx_list_t                  *list;
+    ngx_table_elt_t             *h;
     ngx_http_tenant_identity_t  *identity;
 
     static ngx_str_t  none = ngx_null_string;
@@ -629,17 +629,38 @@ ngx_http_tenant_headers_ready(ngx_http_request_t *r,
     values[4] = &identity->actor_id;
     values[5] = ctx->agent ? &ctx->agent->sn.str : &none;
 
+    list = &r->headers_in.headers;
+    room = list->nalloc - list->last->nelts;
+
+    if (room < NGX_HTTP_TENANT_HEADERS_READY) {
+
+        for (i = 0; i < NGX_HTTP_TENANT_HEADERS_READY; i++) {
+            if (values[i]->len
+                && ngx_http_tenant_header_push(list, &ready[i].key,
+                                               ready[i].lowcase_key,
+                                               ready[i].hash, values[i])
+                   != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+
+        return NGX_OK;
+    }
+
+    /* the usual case: all of them go into the last part */
+
+    h = (ngx_table_elt_t *) list->last->elts + list->last->nelts;
+
     for (i = 0; i < NGX_HTTP_TENANT_HEADERS_READY; i++) {
-        if (values[i]->len
-            && ngx_http_tenant_header_push(&r->headers_in.headers,
-                                           &ready[i].name,
-                                           ready[i].lowcase.data,
-                                           ready[i].hash, values[i])
-               != NGX_OK)
-        {
-            return NGX_ERROR;
+        if (values[i]->len) {
+            *h = ready[i];
+            h->value = *values[i];
+            h++;
         }
     }
+
+    list->last->nelts = h - (ngx_table_elt_t *) list->last->elts;
 
     return NGX_OK;
 }
