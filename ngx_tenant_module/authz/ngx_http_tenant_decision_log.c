@@ -38,6 +38,15 @@ typedef struct {
 } ngx_http_tenant_line_t;
 
 
+/* Of string literals, whose length the compiler knows. */
+
+#define ngx_http_tenant_log_raw(line, text)                                   \
+    ngx_http_tenant_log_text(line, text, sizeof(text) - 1)
+
+#define ngx_http_tenant_log_member(line, name, data, len)                     \
+    ngx_http_tenant_log_named(line, name, sizeof(name) - 1, data, len)
+
+
 static void ngx_http_tenant_log_line(ngx_http_request_t *r,
     ngx_http_tenant_line_t *line, ngx_http_tenant_ctx_t *ctx,
     const policy_request_t *request, const policy_result_t *result);
@@ -45,14 +54,15 @@ static void ngx_http_tenant_log_reasons(ngx_http_tenant_line_t *line,
     const policy_result_t *result);
 static void ngx_http_tenant_log_errors(ngx_http_tenant_line_t *line,
     const policy_result_t *result);
-static void ngx_http_tenant_log_raw(ngx_http_tenant_line_t *line,
-    const char *text);
+static void ngx_http_tenant_log_text(ngx_http_tenant_line_t *line,
+    const char *data, size_t len);
+static ngx_uint_t ngx_http_tenant_log_plain(u_char *data, size_t len);
 static void ngx_http_tenant_log_json(ngx_http_tenant_line_t *line,
     const char *data, size_t len);
 static void ngx_http_tenant_log_escaped(ngx_http_tenant_line_t *line,
     u_char *data, size_t len);
-static void ngx_http_tenant_log_member(ngx_http_tenant_line_t *line,
-    const char *name, const char *data, size_t len);
+static void ngx_http_tenant_log_named(ngx_http_tenant_line_t *line,
+    const char *name, size_t name_len, const char *data, size_t len);
 static ngx_int_t ngx_http_tenant_log_piece(ngx_http_tenant_line_t *line,
     u_char *mark);
 static void ngx_http_tenant_log_append(ngx_http_request_t *r,
@@ -312,7 +322,11 @@ ngx_http_tenant_log_reasons(ngx_http_tenant_line_t *line,
 
         mark = line->pos;
 
-        ngx_http_tenant_log_raw(line, i ? ",\"" : "\"");
+        if (i) {
+            ngx_http_tenant_log_raw(line, ",");
+        }
+
+        ngx_http_tenant_log_raw(line, "\"");
         ngx_http_tenant_log_json(line, info.id.data, info.id.len);
         ngx_http_tenant_log_raw(line, "\"");
 
@@ -357,11 +371,14 @@ ngx_http_tenant_log_errors(ngx_http_tenant_line_t *line,
 
         mark = line->pos;
 
-        ngx_http_tenant_log_raw(line, i ? ",{\"policy\":\""
-                                        : "{\"policy\":\"");
+        if (i) {
+            ngx_http_tenant_log_raw(line, ",");
+        }
+
+        ngx_http_tenant_log_raw(line, "{\"policy\":\"");
         ngx_http_tenant_log_json(line, info.id.data, info.id.len);
         ngx_http_tenant_log_raw(line, "\",\"kind\":\"");
-        ngx_http_tenant_log_raw(line, kind);
+        ngx_http_tenant_log_text(line, kind, ngx_strlen(kind));
         ngx_http_tenant_log_raw(line, "\",\"message\":\"");
         ngx_http_tenant_log_json(line, message, ngx_strlen(message));
         ngx_http_tenant_log_raw(line, "\"}");
@@ -395,18 +412,62 @@ ngx_http_tenant_log_piece(ngx_http_tenant_line_t *line, u_char *mark)
 /* Text that needs no escaping; all of it or none. */
 
 static void
-ngx_http_tenant_log_raw(ngx_http_tenant_line_t *line, const char *text)
+ngx_http_tenant_log_text(ngx_http_tenant_line_t *line, const char *data,
+    size_t len)
 {
-    size_t  len;
-
-    len = ngx_strlen(text);
-
     if (line->full || (size_t) (line->last - line->pos) < len) {
         line->full = 1;
         return;
     }
 
-    line->pos = ngx_cpymem(line->pos, text, len);
+    if (len) {
+        line->pos = ngx_cpymem(line->pos, data, len);
+    }
+}
+
+
+/*
+ * ASCII without control characters, quotes and backslashes, eight bytes at a
+ * time.  May say no to such a text, never yes to another.
+ */
+
+static ngx_uint_t
+ngx_http_tenant_log_plain(u_char *data, size_t len)
+{
+    size_t    i;
+    uint64_t  w, x, y, bad;
+
+    static const uint64_t  ones = 0x0101010101010101ULL;
+    static const uint64_t  high = 0x8080808080808080ULL;
+
+    if (len < 8) {
+
+        for (i = 0; i < len; i++) {
+            if (data[i] < 0x20 || data[i] > 0x7e || data[i] == '"'
+                || data[i] == '\\')
+            {
+                return 0;
+            }
+        }
+
+        return 1;
+    }
+
+    bad = 0;
+
+    for (i = 0; i < len; i += 8) {
+
+        /* the last eight may overlap those before */
+
+        ngx_memcpy(&w, data + ngx_min(i, len - 8), 8);
+
+        x = w ^ (ones * '"');
+        y = w ^ (ones * '\\');
+
+        bad |= w | (w - ones * 0x20) | ((x - ones) & ~x) | ((y - ones) & ~y);
+    }
+
+    return (bad & high) == 0;
 }
 
 
@@ -424,6 +485,11 @@ ngx_http_tenant_log_json(ngx_http_tenant_line_t *line, const char *data,
 
     p = (u_char *) data;
     last = p + len;
+
+    if (ngx_http_tenant_log_plain(p, len)) {
+        ngx_http_tenant_log_text(line, data, len);
+        return;
+    }
 
     while (p < last && !line->full) {
         start = p;
@@ -472,16 +538,35 @@ ngx_http_tenant_log_escaped(ngx_http_tenant_line_t *line, u_char *data,
 }
 
 
+/* ,"name":"data", or nothing */
+
 static void
-ngx_http_tenant_log_member(ngx_http_tenant_line_t *line, const char *name,
-    const char *data, size_t len)
+ngx_http_tenant_log_named(ngx_http_tenant_line_t *line, const char *name,
+    size_t name_len, const char *data, size_t len)
 {
-    u_char  *mark;
+    u_char  *p, *mark;
 
     mark = line->pos;
 
+    if (!line->full && len
+        && (size_t) (line->last - line->pos) > name_len + len + 6
+        && ngx_http_tenant_log_plain((u_char *) data, len))
+    {
+        p = line->pos;
+        *p++ = ',';
+        *p++ = '"';
+        p = ngx_cpymem(p, name, name_len);
+        *p++ = '"';
+        *p++ = ':';
+        *p++ = '"';
+        p = ngx_cpymem(p, data, len);
+        *p++ = '"';
+        line->pos = p;
+        return;
+    }
+
     ngx_http_tenant_log_raw(line, ",\"");
-    ngx_http_tenant_log_raw(line, name);
+    ngx_http_tenant_log_text(line, name, name_len);
     ngx_http_tenant_log_raw(line, "\":\"");
     ngx_http_tenant_log_json(line, data, len);
     ngx_http_tenant_log_raw(line, "\"");
