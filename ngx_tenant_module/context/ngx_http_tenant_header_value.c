@@ -240,7 +240,7 @@ ngx_http_tenant_header_known(ngx_http_tenant_ctx_t *ctx, ngx_uint_t field)
 {
     ngx_http_tenant_identity_t  *identity;
 
-    static ngx_str_t  none = ngx_null_string;
+    static ngx_str_t  none = ngx_string("");
 
     identity = ctx->caller->identity;
 
