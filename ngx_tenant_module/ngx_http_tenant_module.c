@@ -14,6 +14,7 @@
 #include "metering/ngx_http_tenant_counters.h"
 #include "registry/ngx_http_tenant_api.h"
 #include "registry/ngx_http_tenant_document.h"
+#include "registry/ngx_http_tenant_outbox.h"
 #include "registry/ngx_http_tenant_upkeep.h"
 #include "registry/ngx_http_tenant_writer.h"
 #include "routing/ngx_http_tenant_names.h"
@@ -98,6 +99,13 @@ static ngx_command_t  ngx_http_tenant_commands[] = {
       ngx_conf_set_size_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_tenant_main_conf_t, registry_cache_size),
+      NULL },
+
+    { ngx_string("tenant_provisioner"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_tenant_provisioner_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
       NULL },
 
     { ngx_string("tenant_zone"),

@@ -39,6 +39,7 @@ typedef struct ngx_http_tenant_servers_s       ngx_http_tenant_servers_t;
 typedef struct ngx_http_tenant_introspect_conf_s
                                         ngx_http_tenant_introspect_conf_t;
 typedef struct ngx_http_tenant_ctx_s           ngx_http_tenant_ctx_t;
+typedef struct ngx_http_tenant_provisioner_s   ngx_http_tenant_provisioner_t;
 
 
 typedef struct {
@@ -46,6 +47,7 @@ typedef struct {
 
     ngx_str_t                        registry_path;
     ngx_str_t                        registry_seed;
+    ngx_http_tenant_provisioner_t   *provisioner;       /* NULL: none */
     size_t                           registry_cache_size;   /* a worker */
     ngx_http_tenant_registry_t      *registry;
     struct ngx_thread_pool_s        *thread_pool;   /* NULL: no work for it */

@@ -13,7 +13,7 @@ use Tenant::Server;
 
 chdir Tenant::Server::project_root();
 
-my @Ports = (8080, 8100 .. 8103);
+my @Ports = (8080, 8081, 8100 .. 8103, 8110);
 
 
 sub open_ports
@@ -32,9 +32,13 @@ my $status = $?;
 my @answers = $output =~ /^(ok |BAD) +\d+\. /mg;
 
 is($status, 0, 'scripts/run --once succeeds') or diag($output);
-cmp_ok(scalar @answers, '>=', 15, '... with an answer for each of its cases');
+cmp_ok(scalar @answers, '>=', 22, '... with an answer for each of its cases');
 is(scalar(grep { $_ eq 'BAD' } @answers), 0, '... none of them wrong');
 like($output, qr/^(\d+) of \1 answers as expected$/m, '... and says so');
+like($output, qr/ok  17\. wayne is onboarded.*\n.*\n +tenant wayne: active$/m,
+     'a tenant is onboarded while it runs');
+like(log_text('provisioner.log'), qr/^tenant wayne: removed, and its agent/m,
+     '... and its agent stopped when it leaves');
 is_deeply([open_ports()], [], '... and leaves nothing listening');
 
 unlike(log_text('error.log'), qr/\[(?:crit|alert|emerg)\]/,

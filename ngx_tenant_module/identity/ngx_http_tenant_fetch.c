@@ -40,6 +40,7 @@ struct ngx_http_tenant_fetch_s {
     unsigned                       too_large:1;
     unsigned                       refused:1;   /* a private address */
     unsigned                       cancelled:1;
+    unsigned                       trusted:1;
     char                           error[CURL_ERROR_SIZE];
 };
 
@@ -121,6 +122,7 @@ ngx_http_tenant_fetch_start(ngx_http_tenant_main_conf_t *tmcf,
     fetch->data = conf->data;
     fetch->max_size = conf->max_size;
     fetch->max_age = -1;
+    fetch->trusted = conf->trusted;
 
     ngx_queue_insert_tail(&curl->fetches, &fetch->queue);
 
@@ -148,6 +150,8 @@ ngx_http_tenant_fetch_setup(ngx_http_tenant_fetch_t *fetch,
     char                         *url, *userpwd, header[128];
     CURL                         *easy;
     CURLcode                      rc;
+    ngx_str_t                    *line;
+    ngx_uint_t                    i;
     struct curl_slist            *list;
     ngx_http_tenant_main_conf_t  *tmcf;
 
@@ -178,7 +182,8 @@ ngx_http_tenant_fetch_setup(ngx_http_tenant_fetch_t *fetch,
     rc |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, fetch);
 
     rc |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR,
-                           tmcf->fetch_plain ? "https,http" : "https");
+                           tmcf->fetch_plain || conf->trusted
+                           ? "https,http" : "https");
     rc |= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     rc |= curl_easy_setopt(easy, CURLOPT_PROXY, "");
     rc |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -232,6 +237,17 @@ ngx_http_tenant_fetch_setup(ngx_http_tenant_fetch_t *fetch,
                       "Content-Type: %s", conf->type) = '\0';
 
         list = curl_slist_append(fetch->headers, header);
+        if (list == NULL) {
+            return NGX_ERROR;
+        }
+
+        fetch->headers = list;
+    }
+
+    for (i = 0; conf->headers && i < conf->headers->nelts; i++) {
+        line = (ngx_str_t *) conf->headers->elts + i;
+
+        list = curl_slist_append(fetch->headers, (char *) line->data);
         if (list == NULL) {
             return NGX_ERROR;
         }
@@ -439,7 +455,7 @@ ngx_http_tenant_fetch_opensocket(void *clientp, curlsocktype purpose,
 
     allow = fetch->curl->tmcf->fetch_allow;
 
-    if (ngx_http_tenant_fetch_private(&address->addr)
+    if (!fetch->trusted && ngx_http_tenant_fetch_private(&address->addr)
         && (allow == NULL
             || ngx_cidr_match(&address->addr, allow) != NGX_OK))
     {
@@ -714,6 +730,7 @@ ngx_http_tenant_curl_done(ngx_http_tenant_curl_t *curl)
     CURLMsg                    *msg;
     CURLcode                    rc;
     ngx_http_tenant_fetch_t    *fetch;
+    curl_off_t                  wait;
     ngx_http_tenant_answer_t    answer;
 
     while ((msg = curl_multi_info_read(curl->multi, &left)) != NULL) {
@@ -730,6 +747,10 @@ ngx_http_tenant_curl_done(ngx_http_tenant_curl_t *curl)
 
         ngx_memzero(&answer, sizeof(ngx_http_tenant_answer_t));
         answer.max_age = fetch->max_age;
+
+        wait = 0;
+        (void) curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &wait);
+        answer.retry_after = wait;
 
         if (rc == CURLE_OK) {
             status = 0;

@@ -24,6 +24,7 @@ typedef struct {
     ngx_uint_t    json;         /* it says that it is application/json */
     time_t        max_age;      /* seconds, from Cache-Control; -1: not said,
                                    0: no-store and no-cache too */
+    time_t        retry_after;  /* seconds; 0: not said */
     const char   *error;        /* without the URL; NULL if status is 2xx */
 } ngx_http_tenant_answer_t;
 
@@ -42,9 +43,13 @@ typedef struct {
                                                the copy wiped */
     const char                *type;        /* of post; static */
     ngx_str_t                  userpwd;     /* "id:secret", Basic; copied */
+    ngx_array_t               *headers;     /* further ones: ngx_str_t lines
+                                               that end in NUL; or NULL */
     size_t                     max_size;    /* bytes of body */
     ngx_http_tenant_fetch_pt   handler;
     void                      *data;
+    unsigned                   trusted:1;   /* the URL is of nginx.conf: any
+                                               address, and http too */
 } ngx_http_tenant_fetch_conf_t;
 
 

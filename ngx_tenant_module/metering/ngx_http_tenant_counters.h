@@ -47,6 +47,9 @@ typedef struct ngx_http_tenant_totals_s {
     ngx_queue_t        issuer_queue;
 
     ngx_queue_t        graves;              /* what is freed later */
+    ngx_atomic_t       provisioner_accepted;
+    ngx_atomic_t       provisioner_failed;
+
     ngx_pid_t          upkeep_owner;      /* who looks for deadlines */
     time_t             upkeep_lease;      /* until then, seconds */
     int64_t            removed;             /* newest change whose removal was

@@ -594,6 +594,13 @@ ngx_http_tenant_metrics_totals(ngx_http_tenant_text_t *text,
                           totals->keys_fetched, totals->keys_failed);
 
     b->last = ngx_sprintf(b->last,
+                          "# HELP tenant_provisioner_events_total Events "
+                          "sent to the provisioner, by what it said.\n"
+                          "# TYPE tenant_provisioner_events_total counter\n"
+                          "tenant_provisioner_events_total{result="
+                          "\"accepted\"} %uA\n"
+                          "tenant_provisioner_events_total{result="
+                          "\"failed\"} %uA\n"
                           "# HELP tenant_introspections_total Tokens that "
                           "an issuer was asked about.\n"
                           "# TYPE tenant_introspections_total counter\n"
@@ -603,6 +610,8 @@ ngx_http_tenant_metrics_totals(ngx_http_tenant_text_t *text,
                           "%uA\n"
                           "tenant_introspections_total{result=\"failure\"} "
                           "%uA\n",
+                          totals->provisioner_accepted,
+                          totals->provisioner_failed,
                           totals->introspected_active,
                           totals->introspected_inactive,
                           totals->introspections_failed);

@@ -15,6 +15,7 @@
 typedef struct {
     ngx_http_tenant_row_t  row;
     json_int_t             events;             /* that wait */
+    json_t                *provisioning;       /* of the first; NULL: none */
     ngx_array_t            agents;             /* ngx_str_t */
 } ngx_http_tenant_api_state_t;
 
@@ -22,7 +23,8 @@ typedef struct {
 static ngx_int_t ngx_http_tenant_api_run_state(ngx_http_tenant_job_t *job,
     ngx_http_tenant_changes_t *changes);
 static ngx_int_t ngx_http_tenant_api_state_events(
-    ngx_http_tenant_changes_t *changes, ngx_str_t *id, json_int_t *events);
+    ngx_http_tenant_changes_t *changes, ngx_str_t *id,
+    ngx_http_tenant_api_state_t *state);
 static ngx_int_t ngx_http_tenant_api_state_agents(
     ngx_http_tenant_api_t *api, ngx_http_tenant_changes_t *changes,
     ngx_array_t *agents);
@@ -70,6 +72,7 @@ ngx_http_tenant_api_state_cleanup(void *data)
     ngx_http_tenant_api_state_t  *state = data;
 
     json_decref(state->row.body);
+    json_decref(state->provisioning);
 }
 
 
@@ -104,7 +107,7 @@ ngx_http_tenant_api_run_state(ngx_http_tenant_job_t *job,
         return NGX_OK;
     }
 
-    if (ngx_http_tenant_api_state_events(changes, &id, &state->events)
+    if (ngx_http_tenant_api_state_events(changes, &id, state)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -116,23 +119,31 @@ ngx_http_tenant_api_run_state(ngx_http_tenant_job_t *job,
 
 static ngx_int_t
 ngx_http_tenant_api_state_events(ngx_http_tenant_changes_t *changes,
-    ngx_str_t *id, json_int_t *events)
+    ngx_str_t *id, ngx_http_tenant_api_state_t *state)
 {
+    ngx_int_t      rc;
     sqlite3_stmt  *stmt;
 
     stmt = changes->stmts[NGX_HTTP_TENANT_CHANGE_WAITING];
 
     ngx_http_tenant_store_bind(stmt, 1, id);
 
-    if (ngx_http_tenant_store_step(changes->store, stmt) != NGX_OK) {
-        return NGX_ERROR;
+    rc = ngx_http_tenant_store_step(changes->store, stmt);
+
+    if (rc != NGX_OK) {
+        return rc == NGX_DONE ? NGX_OK : NGX_ERROR;
     }
 
-    *events = sqlite3_column_int64(stmt, 0);
+    state->events = sqlite3_column_int64(stmt, 0);
+    state->provisioning = json_pack("{s:I, s:o, s:s?}", "attempts",
+                              (json_int_t) sqlite3_column_int64(stmt, 1),
+                              "next", ngx_http_tenant_change_time(
+                                          sqlite3_column_int64(stmt, 2)),
+                              "error", sqlite3_column_text(stmt, 3));
 
     (void) sqlite3_reset(stmt);
 
-    return NGX_OK;
+    return state->provisioning ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -262,6 +273,13 @@ ngx_http_tenant_api_state_tenant(ngx_http_tenant_api_t *api,
                        ngx_http_tenant_api_state_issuers(api, tenant),
                        "routes",
                        ngx_http_tenant_api_state_routes(api, state, tenant));
+
+    if (answer && state->provisioning
+        && json_object_set(answer, "provisioning", state->provisioning) != 0)
+    {
+        json_decref(answer);
+        return NULL;
+    }
 
     offboarding = json_object_get(state->row.body, "offboarding");
 

@@ -36,7 +36,11 @@ typedef enum {
                                               tenant, other iss */
     NGX_HTTP_TENANT_CHANGE_EVENT,          /* tenant, event, time */
     NGX_HTTP_TENANT_CHANGE_EVENTS,         /* tenant: forgets them */
-    NGX_HTTP_TENANT_CHANGE_WAITING,        /* tenant -> number of events */
+    NGX_HTTP_TENANT_CHANGE_WAITING,        /* tenant -> number of events,
+                                              and of the first: attempts,
+                                              due, error */
+    NGX_HTTP_TENANT_CHANGE_ACCEPTED,       /* seq: the event was */
+    NGX_HTTP_TENANT_CHANGE_POSTPONED,      /* seq, due, error */
     NGX_HTTP_TENANT_CHANGE_REQUESTS,       /* tenant: forgets answers */
     NGX_HTTP_TENANT_CHANGE_EXPIRED,        /* time, limit -> id */
     NGX_HTTP_TENANT_CHANGE_FORGET,         /* time: forgets answers */
