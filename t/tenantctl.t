@@ -225,6 +225,10 @@ is_ctl('export', 0, undef, undef, 'export', "$Dir/export.json");
 my $document = $Json->decode(slurp("$Dir/export.json"));
 is(scalar @{ $document->{tenants} }, 2994 + 4, '... has all of it');
 
+$list = is_ctl('a list goes on over its pages', 0, qr/^\[/, undef, 'list',
+               'tenants', '--json');
+is(scalar @{ $Json->decode($list) }, 2994 + 4, '... to the end');
+
 push @{ $document->{tiers} }, { id => 'gold', model => 'pool' };
 @{ $document->{tenants} } = grep { $_->{id} !~ /^bulk-[12]\d*$/ }
                                  @{ $document->{tenants} };

@@ -307,7 +307,19 @@ tenant_rules_scopes(tenant_rules_parser_t *parser, const json_t *value)
 static tenant_rules_status_t
 tenant_rules_token_use(tenant_rules_parser_t *parser, const json_t *value)
 {
-    return tenant_rules_text(parser, value, &parser->rules->token_use);
+    tenant_str_t           *use = &parser->rules->token_use;
+    tenant_rules_status_t   status = tenant_rules_text(parser, value, use);
+
+    /* a slip of the pen would refuse every token */
+
+    if (status == TENANT_RULES_OK
+        && !tenant_str_eq(*use, tenant_str("access"))
+        && !tenant_str_eq(*use, tenant_str("id")))
+    {
+        return tenant_rules_invalid(parser, "neither \"access\" nor \"id\"");
+    }
+
+    return status;
 }
 
 

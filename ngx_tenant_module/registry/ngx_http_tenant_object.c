@@ -332,7 +332,7 @@ ngx_http_tenant_issuer_read(ngx_pool_t *pool, ngx_str_t *dir,
         ngx_str_set(&issuer->tenant_claim, "custom:tenantId");
     }
 
-    if (issuer->subject_namespace.len
+    if (issuer->subject_namespace.data
         && ngx_http_tenant_id_valid(&issuer->subject_namespace) != NGX_OK)
     {
         (void) ngx_http_tenant_json_member(at, "subject_namespace", &child);

@@ -150,6 +150,8 @@ static const struct {
       "a scope has no spaces" },
     { "{" ISS ",\"token_use\":\"\"}", "/token_use",
       "not a string of 1 to 2048 bytes" },
+    { "{" ISS ",\"token_use\":\"acess\"}", "/token_use",
+      "neither \"access\" nor \"id\"" },
     { "{" ISS ",\"leeway\":-1}", "/leeway",
       "not an integer of 0 to 600 seconds" },
     { "{" ISS ",\"leeway\":601}", "/leeway",

@@ -72,6 +72,7 @@ export class World {
             await world.addTenant(name);
         }
 
+        world.module = module;
         world.gateway = await Gateway.start({
             module, dir: join(dir, 'gateway'), port: gateway, pool,
             mcp: [mcp1, mcp2], registry: world.registry(),
