@@ -149,11 +149,23 @@ is_ctl('a tenant and its issuer are onboarded', 0,
        qr/^tenant umbrella: active$/, undef,
        'onboard', 'umbrella', '--tier', 'basic', '--name', 'Umbrella',
        '--issuer', 'https://umbrella.idp.test', '--jwks-file',
-       "$Registry->{dir}/shared.jwks", '--route', 'support=pool', '--wait');
+       "$Registry->{dir}/shared.jwks", '--route', 'support=pool', '--wait',
+       '--client-id', 'one', '--client-id', 'two', '--audience', 'agents',
+       '--token-use', 'access');
+
+my $issuer = $Json->decode((ctl('show', 'issuer',
+                                'https://umbrella.idp.test'))[1]);
+is_deeply([@$issuer{qw(tenant client_ids audiences token_use)}],
+          ['umbrella', ['one', 'two'], ['agents'], 'access'],
+          '... which says whose tokens are meant');
+
 is_ctl('... once', 4, undef, qr/tenants refused \(409\)/,
        'onboard', 'umbrella', '--tier', 'basic');
 is_ctl('... and not without a tier', 2, undef, qr/--tier is missing/,
        'onboard', 'other');
+is_ctl('... nor what is of an issuer without one', 2, undef,
+       qr/--client-id needs --issuer/, 'onboard', 'other', '--tier', 'basic',
+       '--client-id', 'one');
 is_ctl('what is wrong is said with its place', 1, undef,
        qr{refused \(422\).*\n +/object/tier: }, 'onboard', 'other', '--tier', 'none');
 is_ctl('a dry run writes nothing', 0, qr/not written: dry run/, undef,

@@ -92,6 +92,7 @@ class Pool {
         this.cognito = cognito;
         this.id = id;
         this.iss = `${cognito.url}/${id}`;
+        this.password = PASSWORD;       /* of every user */
     }
 
 
