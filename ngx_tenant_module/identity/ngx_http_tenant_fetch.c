@@ -188,7 +188,8 @@ ngx_http_tenant_fetch_setup(ngx_http_tenant_fetch_t *fetch,
     rc |= curl_easy_setopt(easy, CURLOPT_PROXY, "");
     rc |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     rc |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
-                           (long) tmcf->fetch_timeout);
+                           (long) (conf->timeout ? conf->timeout
+                                                 : tmcf->fetch_timeout));
     rc |= curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE,
                            (curl_off_t) conf->max_size);
     rc |= curl_easy_setopt(easy, CURLOPT_USERAGENT, "ngx_tenant_module");
@@ -237,6 +238,15 @@ ngx_http_tenant_fetch_setup(ngx_http_tenant_fetch_t *fetch,
                       "Content-Type: %s", conf->type) = '\0';
 
         list = curl_slist_append(fetch->headers, header);
+        if (list == NULL) {
+            return NGX_ERROR;
+        }
+
+        fetch->headers = list;
+
+        /* a long text does not wait for "100 Continue" */
+
+        list = curl_slist_append(fetch->headers, "Expect:");
         if (list == NULL) {
             return NGX_ERROR;
         }
@@ -326,6 +336,10 @@ ngx_http_tenant_fetch_write(char *data, size_t size, size_t n,
     size_t   len, grown;
 
     len = size * n;
+
+    if (fetch->max_size == 0) {
+        return len;
+    }
 
     /* MAXFILESIZE knows only what Content-Length says */
 

@@ -45,7 +45,9 @@ typedef struct {
     ngx_str_t                  userpwd;     /* "id:secret", Basic; copied */
     ngx_array_t               *headers;     /* further ones: ngx_str_t lines
                                                that end in NUL; or NULL */
-    size_t                     max_size;    /* bytes of body */
+    size_t                     max_size;    /* bytes of body; 0: none is
+                                               wanted, however long */
+    ngx_msec_t                 timeout;     /* 0: tenant_fetch_timeout */
     ngx_http_tenant_fetch_pt   handler;
     void                      *data;
     unsigned                   trusted:1;   /* the URL is of nginx.conf: any
