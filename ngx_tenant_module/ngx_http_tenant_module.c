@@ -14,7 +14,8 @@
 #include "metering/ngx_http_tenant_counters.h"
 #include "registry/ngx_http_tenant_api.h"
 #include "registry/ngx_http_tenant_document.h"
-#include "registry/ngx_http_tenant_outbox.h"
+#include "registry/ngx_http_tenant_delivery.h"
+#include "registry/ngx_http_tenant_provisioner.h"
 #include "registry/ngx_http_tenant_upkeep.h"
 #include "registry/ngx_http_tenant_writer.h"
 #include "routing/ngx_http_tenant_names.h"
@@ -102,7 +103,7 @@ static ngx_command_t  ngx_http_tenant_commands[] = {
       NULL },
 
     { ngx_string("tenant_provisioner"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_http_tenant_provisioner_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
@@ -415,7 +416,8 @@ ngx_http_tenant_init_main_conf(ngx_conf_t *cf, void *conf)
     }
 
     if (tmcf->registry_path.len == 0) {
-        return NGX_CONF_OK;
+        return ngx_http_tenant_provisioner_init(cf, tmcf) == NGX_OK
+               ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 
     if (tmcf->zone_size < (size_t) (8 * ngx_pagesize)) {
@@ -440,6 +442,10 @@ ngx_http_tenant_init_main_conf(ngx_conf_t *cf, void *conf)
     if (ngx_http_tenant_registry_live(tmcf->registry)
         && ngx_http_tenant_writer_init(cf, tmcf) != NGX_OK)
     {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_tenant_provisioner_init(cf, tmcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -899,7 +905,9 @@ ngx_http_tenant_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    if (ngx_http_tenant_upkeep_init_process(cycle, tmcf) != NGX_OK) {
+    if (ngx_http_tenant_upkeep_init_process(cycle, tmcf) != NGX_OK
+        || ngx_http_tenant_delivery_init_process(cycle, tmcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -919,6 +927,7 @@ ngx_http_tenant_exit_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_tenant_writer_exit(tmcf);
+    ngx_http_tenant_delivery_exit_process(tmcf);
 
     if (tmcf->token_cache) {
         ngx_http_tenant_identity_exit_process(tmcf);

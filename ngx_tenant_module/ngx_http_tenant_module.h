@@ -48,6 +48,7 @@ typedef struct {
     ngx_str_t                        registry_path;
     ngx_str_t                        registry_seed;
     ngx_http_tenant_provisioner_t   *provisioner;       /* NULL: none */
+    struct ngx_http_tenant_courier_s  *courier;     /* of this worker */
     size_t                           registry_cache_size;   /* a worker */
     ngx_http_tenant_registry_t      *registry;
     struct ngx_thread_pool_s        *thread_pool;   /* NULL: no work for it */

@@ -74,7 +74,8 @@ EOF_HTTP
 my $Server = Tenant::Server->new(
     workers => 2,
     http => configuration('tenant_provisioner http://127.0.0.1:'
-                          . $Receiver->port . "/events secret=$Secret;"),
+                          . $Receiver->port
+                          . "/events secret=$Secret timeout=1s;"),
     server => <<'EOF_SERVER',
         location = /metrics { tenant_metrics; }
         location / {

@@ -49,6 +49,10 @@ typedef struct ngx_http_tenant_totals_s {
     ngx_queue_t        graves;              /* what is freed later */
     ngx_atomic_t       provisioner_accepted;
     ngx_atomic_t       provisioner_failed;
+    ngx_pid_t          provisioner_owner;   /* who delivers events */
+    time_t             provisioner_lease;   /* until then, seconds */
+    ngx_atomic_t       provisioner_backlog; /* events, when last looked at */
+    time_t             provisioner_oldest;  /* of them; 0: there is none */
 
     ngx_pid_t          upkeep_owner;      /* who looks for deadlines */
     time_t             upkeep_lease;      /* until then, seconds */

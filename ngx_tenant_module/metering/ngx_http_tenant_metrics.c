@@ -601,6 +601,14 @@ ngx_http_tenant_metrics_totals(ngx_http_tenant_text_t *text,
                           "\"accepted\"} %uA\n"
                           "tenant_provisioner_events_total{result="
                           "\"failed\"} %uA\n"
+                          "# HELP tenant_provisioner_backlog Events that wait "
+                          "for the provisioner.\n"
+                          "# TYPE tenant_provisioner_backlog gauge\n"
+                          "tenant_provisioner_backlog %uA\n"
+                          "# HELP tenant_provisioner_oldest_seconds Age of "
+                          "the oldest of them.\n"
+                          "# TYPE tenant_provisioner_oldest_seconds gauge\n"
+                          "tenant_provisioner_oldest_seconds %T\n"
                           "# HELP tenant_introspections_total Tokens that "
                           "an issuer was asked about.\n"
                           "# TYPE tenant_introspections_total counter\n"
@@ -612,6 +620,11 @@ ngx_http_tenant_metrics_totals(ngx_http_tenant_text_t *text,
                           "%uA\n",
                           totals->provisioner_accepted,
                           totals->provisioner_failed,
+                          totals->provisioner_backlog,
+                          totals->provisioner_oldest
+                          ? ngx_max(ngx_time() - totals->provisioner_oldest,
+                                    0)
+                          : 0,
                           totals->introspected_active,
                           totals->introspected_inactive,
                           totals->introspections_failed);

@@ -93,11 +93,6 @@ static const char *const  ngx_http_tenant_change_sql[] = {
     "SELECT (SELECT count(*) FROM outbox WHERE tenant = ?1), attempts, due,"
     " error FROM outbox WHERE tenant = ?1 ORDER BY seq LIMIT 1",
 
-    "DELETE FROM outbox WHERE seq = ?",
-
-    "UPDATE outbox SET attempts = attempts + 1, due = ?2, error = ?3"
-    " WHERE seq = ?1",
-
     "DELETE FROM requests WHERE tenant = ?",
 
     "SELECT id FROM objects INDEXED BY objects_expires"
@@ -131,7 +126,6 @@ ngx_http_tenant_changes_create(ngx_http_tenant_store_t *store,
 
     changes->store = store;
     changes->tmcf = tmcf;
-    changes->provisioner = tmcf->provisioner != NULL;
     changes->names = ngx_http_tenant_route_names_allowed(tmcf);
     changes->now = ngx_time();
 

@@ -39,8 +39,6 @@ typedef enum {
     NGX_HTTP_TENANT_CHANGE_WAITING,        /* tenant -> number of events,
                                               and of the first: attempts,
                                               due, error */
-    NGX_HTTP_TENANT_CHANGE_ACCEPTED,       /* seq: the event was */
-    NGX_HTTP_TENANT_CHANGE_POSTPONED,      /* seq, due, error */
     NGX_HTTP_TENANT_CHANGE_REQUESTS,       /* tenant: forgets answers */
     NGX_HTTP_TENANT_CHANGE_EXPIRED,        /* time, limit -> id */
     NGX_HTTP_TENANT_CHANGE_FORGET,         /* time: forgets answers */
@@ -60,7 +58,6 @@ typedef struct {
     sqlite3_stmt                 *stmts[NGX_HTTP_TENANT_CHANGE_STMTS];
     ngx_str_t                     dir;     /* of the registry, with "/" */
     ngx_uint_t                    names;   /* of hosts are allowed */
-    ngx_uint_t                    provisioner; /* somebody is told */
     time_t                        now;     /* of the transaction */
 } ngx_http_tenant_changes_t;
 

@@ -12,6 +12,7 @@
 #include <openssl/rand.h>
 
 #include "ngx_http_tenant_change.h"
+#include "ngx_http_tenant_provisioner.h"
 
 
 #define NGX_HTTP_TENANT_OFFBOARD_DEADLINE  300          /* seconds */
@@ -423,9 +424,7 @@ ngx_http_tenant_lifecycle_event(ngx_http_tenant_changes_t *changes,
     ngx_int_t      rc;
     sqlite3_stmt  *stmt;
 
-    /* without somebody who is told, nothing has to be kept for him */
-
-    if (!changes->provisioner && ngx_strcmp(type, "onboarding") != 0) {
+    if (!ngx_http_tenant_provisioner_wants(changes->tmcf->provisioner, type)) {
         return NGX_OK;
     }
 

@@ -52,11 +52,6 @@ static const char *const  ngx_http_tenant_store_sql[] = {
     " WHERE expires <= ?1 AND kind = 3 AND status = 'offboarding'"
     " ORDER BY expires LIMIT ?2",
 
-    "SELECT seq, tenant, event, attempts FROM outbox o INDEXED BY outbox_due"
-    " WHERE due <= ?1"
-    " AND seq = (SELECT min(seq) FROM outbox i WHERE i.tenant = o.tenant)"
-    " ORDER BY due LIMIT ?2",
-
     "INSERT INTO changes (kind, id, op, time) VALUES (?, ?, ?, ?)",
 
     "INSERT INTO objects (kind, id, version, created, updated, status,"

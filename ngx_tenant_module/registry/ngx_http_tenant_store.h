@@ -65,8 +65,6 @@ typedef enum {
     NGX_HTTP_TENANT_STMT_REVOCATIONS, /* time -> id, before, expires */
     NGX_HTTP_TENANT_STMT_REVOCATION, /* time, id -> the same */
     NGX_HTTP_TENANT_STMT_DUE,        /* time, limit -> id of tenants */
-    NGX_HTTP_TENANT_STMT_OUTBOX,     /* time, limit -> seq, tenant, event,
-                                        attempts: each tenant's first */
     NGX_HTTP_TENANT_STMT_CHANGE,     /* kind, id, op, time */
     NGX_HTTP_TENANT_STMT_PUT,        /* kind, id, seq, time, status, expires,
                                         body */

@@ -1,5 +1,4 @@
 #include "ngx_http_tenant_upkeep.h"
-#include "ngx_http_tenant_outbox.h"
 #include "ngx_http_tenant_writer.h"
 #include "../metering/ngx_http_tenant_counters.h"
 
@@ -17,7 +16,6 @@ typedef struct {
     ngx_http_tenant_job_t         job;
     ngx_pool_t                   *pool;     /* while the job runs */
     ngx_array_t                   due;      /* ngx_str_t */
-    ngx_http_tenant_outbox_t     *outbox;   /* NULL: no provisioner */
     ngx_event_t                   timer;
     ngx_connection_t              dummy;
     time_t                        trim;     /* next time */
@@ -53,12 +51,6 @@ ngx_http_tenant_upkeep_init_process(ngx_cycle_t *cycle,
 
     upkeep->tmcf = tmcf;
     upkeep->trim = ngx_time() + NGX_HTTP_TENANT_UPKEEP_TRIM;
-    upkeep->outbox = ngx_http_tenant_outbox_create(tmcf, cycle->pool);
-
-    if (upkeep->outbox == NULL && tmcf->provisioner) {
-        return NGX_ERROR;
-    }
-
     upkeep->dummy.fd = (ngx_socket_t) -1;
     upkeep->dummy.data = upkeep;
 
@@ -86,15 +78,9 @@ ngx_http_tenant_upkeep_timer(ngx_event_t *ev)
         return;
     }
 
-    if (ngx_http_tenant_upkeep_lease(upkeep->tmcf)) {
-
-        if (!upkeep->busy && ngx_time() >= upkeep->after) {
-            ngx_http_tenant_upkeep_look(upkeep);
-        }
-
-        if (upkeep->outbox) {
-            ngx_http_tenant_outbox_look(upkeep->outbox);
-        }
+    if (!upkeep->busy && ngx_time() >= upkeep->after
+        && ngx_http_tenant_upkeep_lease(upkeep->tmcf)) {
+        ngx_http_tenant_upkeep_look(upkeep);
     }
 
     ngx_add_timer(ev, NGX_HTTP_TENANT_UPKEEP_TICK);

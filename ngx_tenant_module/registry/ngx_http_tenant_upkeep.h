@@ -1,8 +1,7 @@
 /*
  * What a database needs to have done, by one worker for all: tenants whose
- * deadline is over are removed, with every trace of them, events are handed to
- * the provisioner, and changes that everybody has followed long ago are
- * forgotten.
+ * deadline is over are removed, with every trace of them, and changes that
+ * everybody has followed long ago are forgotten.
  */
 
 #ifndef NGX_HTTP_TENANT_UPKEEP_H
