@@ -693,7 +693,7 @@ ngx_http_tenant_check_location(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    if (tlcf->agent == NULL) {
+    if (tlcf->agent == NULL && !tlcf->api) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "tenant_auth with policies in location \"%V\" "
                            "needs \"tenant_agent\"", &clcf->name);

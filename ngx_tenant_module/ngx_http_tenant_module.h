@@ -188,11 +188,19 @@ typedef struct {
 } ngx_http_tenant_caller_t;
 
 
+/* Of a request to the control plane: the resource that a policy sees. */
+typedef struct {
+    const char                      *type;
+    ngx_str_t                        id;
+} ngx_http_tenant_asked_t;
+
+
 /* One pass of a request or subrequest through the phases. */
 struct ngx_http_tenant_ctx_s {
     ngx_http_tenant_caller_t        *caller;
     ngx_http_tenant_ctx_t           *next;      /* of the caller's passes */
     ngx_http_tenant_agent_t         *agent;     /* a reference */
+    ngx_http_tenant_asked_t         *asked;     /* in its place, of the API */
     ngx_http_tenant_route_t         *route;
 
     ngx_http_tenant_refusal_t        refusal;

@@ -12,6 +12,7 @@
 #include "identity/ngx_http_tenant_pending.h"
 #include "metering/ngx_http_tenant_counters.h"
 #include "protocol/ngx_http_tenant_protocol.h"
+#include "registry/ngx_http_tenant_api.h"
 #include "routing/ngx_http_tenant_route.h"
 
 
@@ -80,7 +81,8 @@ ngx_http_tenant_preaccess_handler(ngx_http_request_t *r)
     }
 
     if (caller->identity) {
-        ngx_http_tenant_identity_status(caller->identity, &ctx->refusal);
+        ngx_http_tenant_identity_status(caller->identity, tlcf->api,
+                                        &ctx->refusal);
 
         if (tlcf->scopes && ctx->refusal.status == 0) {
             rc = ngx_http_tenant_scopes(r, caller->identity, &missing);
@@ -230,7 +232,8 @@ ngx_http_tenant_permit(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 
     tlcf = ngx_http_get_module_loc_conf(r, ngx_http_tenant_module);
 
-    rc = ngx_http_tenant_protocol(r, ctx);
+    rc = tlcf->api ? ngx_http_tenant_api_ask(r, ctx)
+                   : ngx_http_tenant_protocol(r, ctx);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -239,7 +242,9 @@ ngx_http_tenant_permit(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 
         /* configuration checks cannot see every such place */
 
-        if (tlcf->policies == NULL || ctx->agent == NULL) {
+        if (tlcf->policies == NULL
+            || (ctx->agent == NULL && ctx->asked == NULL))
+        {
             ngx_http_tenant_refusal(&ctx->refusal, NGX_HTTP_TENANT_R_FAULT,
                                     NGX_HTTP_INTERNAL_SERVER_ERROR, NULL,
                                     "tenant_policy_file or tenant_agent is "

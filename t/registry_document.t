@@ -361,7 +361,7 @@ my @refused = (
      [set => { issuers => [{ iss => 'https://a.test#b' }] }],
      '/issuers/0/iss', 'must be neither empty nor have a fragment ("#")'],
     ['an issuer that can produce no tenant', [issuer(tenant_claim => undef)],
-     '/issuers/1', 'needs "tenant" (bound) or "tenant_claim"'],
+     '/issuers/1', 'needs "tenant" (bound), "tenant_claim" or "operators"'],
     ['an issuer bound to a tenant that is not there',
      [issuer => { $Second => { tenant => 'nobody', jwks => \%KeySet } }],
      '/issuers/2/tenant', 'names no tenant: "nobody"'],

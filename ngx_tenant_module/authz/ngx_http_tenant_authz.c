@@ -101,7 +101,8 @@ ngx_http_tenant_authz_action(ngx_http_tenant_authz_t *authz, ngx_str_t *name,
 ngx_int_t
 ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 {
-    policy_uid_t                  action;
+    policy_str_t                  type, id;
+    policy_uid_t                  action, resource;
     policy_status_t               rc;
     policy_arena_t               *arena;
     policy_result_t               result;
@@ -136,13 +137,27 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
         request.principal = &tmcf->authz->anonymous;
     }
 
-    agent = ngx_http_tenant_entity_agent(r, ctx->agent);
-    if (agent == NULL) {
-        goto fault;
-    }
+    if (ctx->asked) {
+        type.data = ctx->asked->type;
+        type.len = ngx_strlen(type.data);
+        id.data = (char *) ctx->asked->id.data;
+        id.len = ctx->asked->id.len;
 
-    stores[request.nstores++] = agent->store;
-    request.resource = agent->uid;
+        if (policy_uid_init(&resource, type, id) != POLICY_OK) {
+            goto fault;
+        }
+
+        request.resource = &resource;
+
+    } else {
+        agent = ngx_http_tenant_entity_agent(r, ctx->agent);
+        if (agent == NULL) {
+            goto fault;
+        }
+
+        stores[request.nstores++] = agent->store;
+        request.resource = agent->uid;
+    }
 
     request.action = ngx_http_tenant_authz_action(tmcf->authz, &ctx->action,
                                                   &action);

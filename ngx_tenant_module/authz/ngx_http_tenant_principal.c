@@ -201,7 +201,8 @@ ngx_http_tenant_principal(ngx_http_request_t *r,
 
     build.pool = r->pool;
 
-    type = POLICY_STR("User");
+    type = user->issuer->operators ? POLICY_STR("Operator")
+                                   : POLICY_STR("User");
     rc = NGX_ERROR;
 
     if (policy_uid_init(&uid, type, id) == POLICY_OK

@@ -468,6 +468,13 @@ ngx_http_tenant_identity_tenant(ngx_http_request_t *r,
 
     tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
 
+    if (issuer->operators) {
+        tenant = ngx_http_tenant_registry_operators(tmcf->registry);
+        tenant->object.refs++;
+
+        return tenant;
+    }
+
     claimed = names->tenant;
 
     if (issuer->tenant.len && claimed.data == NULL) {
@@ -696,6 +703,14 @@ ngx_http_tenant_identity_actor(u_char *p, ngx_http_tenant_issuer_t *issuer,
     id.data = (char *) tenant->sn.str.data;
     id.len = tenant->sn.str.len;
 
+    if (issuer->operators) {
+
+        /* theirs is no id; nor does an operator ever get to an agent */
+
+        id.data++;
+        id.len--;
+    }
+
     if (tenant_actor_encode(actor, &len, id, subject) != TENANT_ACTOR_OK) {
         return 0;
     }
@@ -733,8 +748,18 @@ ngx_http_tenant_identity_release(ngx_http_tenant_identity_t *identity)
 
 void
 ngx_http_tenant_identity_status(ngx_http_tenant_identity_t *identity,
-    ngx_http_tenant_refusal_t *refusal)
+    ngx_uint_t api, ngx_http_tenant_refusal_t *refusal)
 {
+    if (identity->issuer->operators != (api ? 1 : 0)) {
+        ngx_http_tenant_refusal(refusal, NGX_HTTP_TENANT_R_ISOLATION,
+                                NGX_HTTP_FORBIDDEN, NULL, api
+                                ? "isolation violation: the control plane is "
+                                  "for tokens of operators"
+                                : "isolation violation: a token of an "
+                                  "operator is for the control plane");
+        return;
+    }
+
     switch (identity->tenant->status) {
 
     case NGX_HTTP_TENANT_ACTIVE:

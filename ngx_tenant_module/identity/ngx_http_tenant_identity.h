@@ -78,9 +78,12 @@ void *ngx_http_tenant_identity_take(void *pool, size_t size);
 /* Drops a reference; NULL is allowed. */
 void ngx_http_tenant_identity_release(ngx_http_tenant_identity_t *identity);
 
-/* Whether the tenant of the identity may be served now. */
+/*
+ * Whether the tenant of the identity may be served now, and there: operators
+ * by the control plane (api) alone, and nobody else by that.
+ */
 void ngx_http_tenant_identity_status(ngx_http_tenant_identity_t *identity,
-    ngx_http_tenant_refusal_t *refusal);
+    ngx_uint_t api, ngx_http_tenant_refusal_t *refusal);
 
 /* Reads the keys of every issuer; logs what is wrong. */
 ngx_int_t ngx_http_tenant_identity_init_keys(ngx_conf_t *cf,

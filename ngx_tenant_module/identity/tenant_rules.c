@@ -697,7 +697,8 @@ tenant_claims_rules_parse(json_t *issuer, tenant_rules_t *rules,
     memset(rules, 0, sizeof(*rules));
     rules->algs = TENANT_ALGS_DEFAULT;
     rules->require_exp = true;
-    rules->bound = json_object_get(issuer, "tenant") != NULL;
+    rules->bound = json_object_get(issuer, "tenant") != NULL
+                   || json_object_get(issuer, "operators") != NULL;
     rules->subject_path = tenant_str("sub");
     rules->source = json_incref(issuer);
 

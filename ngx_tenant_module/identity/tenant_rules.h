@@ -13,6 +13,7 @@
  *   "require_exp"      boolean, default true
  *   "required_claims"  [{"claim": PATH, OPERATOR: VALUE}, ...]
  *   "tenant"           makes the tenant claim optional (a bound issuer)
+ *   "operators"        the same
  *   "tenant_claim"     short for claims.tenant
  *   "claims"           {"tenant", "tier", "subject", "roles", "client_id":
  *                      PATH, "attributes": {NAME: PATH}}

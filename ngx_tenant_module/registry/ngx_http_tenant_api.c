@@ -1,6 +1,7 @@
 /* Requests to the control plane: what is asked, and who does it. */
 
 #include "ngx_http_tenant_api.h"
+#include "../identity/ngx_http_tenant_identity.h"
 
 
 #define NGX_HTTP_TENANT_API_POOL    4096
@@ -13,6 +14,7 @@
 static ngx_int_t ngx_http_tenant_api_handler(ngx_http_request_t *r);
 static ngx_http_tenant_api_t *ngx_http_tenant_api_create(
     ngx_http_request_t *r);
+static ngx_int_t ngx_http_tenant_api_who(ngx_http_tenant_api_t *api);
 static void ngx_http_tenant_api_cleanup(void *data);
 static void ngx_http_tenant_api_free(ngx_http_tenant_api_t *api);
 static ngx_uint_t ngx_http_tenant_api_check(ngx_http_tenant_api_t *api);
@@ -171,10 +173,46 @@ ngx_http_tenant_api_create(ngx_http_request_t *r)
 
     ngx_http_tenant_api_text_init(&api->text, pool);
 
+    if (ngx_http_tenant_api_who(api) != NGX_OK) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
     cln->handler = ngx_http_tenant_api_cleanup;
     cln->data = api;
 
     return api;
+}
+
+
+/* Who asks, for the log and for keys of repeated requests. */
+
+static ngx_int_t
+ngx_http_tenant_api_who(ngx_http_tenant_api_t *api)
+{
+    ngx_str_t                   *iss, *subject;
+    ngx_http_tenant_caller_t    *caller;
+
+    caller = ngx_http_tenant_caller_known(api->request);
+
+    if (caller == NULL || caller->identity == NULL) {
+        return NGX_OK;
+    }
+
+    /* encoded as for a header: a log is no place for its bytes either */
+
+    iss = &caller->identity->issuer->sn.str;
+    subject = &caller->identity->subject_header;
+
+    api->who.data = ngx_pnalloc(api->pool, iss->len + 1 + subject->len);
+    if (api->who.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    api->who.len = ngx_sprintf(api->who.data, "%V#%V", iss, subject)
+                   - api->who.data;
+
+    return NGX_OK;
 }
 
 

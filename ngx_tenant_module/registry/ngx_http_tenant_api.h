@@ -82,6 +82,10 @@ tenant_target_result_t ngx_http_tenant_api_target(ngx_http_request_t *r,
     ngx_pool_t *pool, ngx_str_t *base, ngx_str_t *path,
     tenant_target_t *target, ngx_uint_t *kind, tenant_str_t *arg);
 
+/* Before the handler: fills ctx->action and ctx->asked. */
+ngx_int_t ngx_http_tenant_api_ask(ngx_http_request_t *r,
+    ngx_http_tenant_ctx_t *ctx);
+
 /* Of a request that has come to the handler. */
 ngx_http_tenant_api_t *ngx_http_tenant_api_of(ngx_http_request_t *r);
 

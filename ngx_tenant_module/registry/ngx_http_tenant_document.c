@@ -450,6 +450,12 @@ ngx_http_tenant_document_links(ngx_http_tenant_document_t *doc,
                                              &iss[i]);
         }
 
+        if (issuer[i]->operators) {
+            return ngx_http_tenant_json_fail(&item, &doc->err,
+                                             "is an issuer of operators: "
+                                             "\"%V\"", &iss[i]);
+        }
+
         if (issuer[i]->tenant.len
             && (issuer[i]->tenant.len != id.len
                 || ngx_memcmp(issuer[i]->tenant.data, id.data, id.len) != 0))

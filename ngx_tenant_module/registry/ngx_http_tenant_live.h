@@ -23,6 +23,9 @@ struct ngx_http_tenant_registry_s {
 
     json_t                            *document;    /* NULL: a database */
 
+    ngx_http_tenant_tier_t             nowhere;     /* of operators */
+    ngx_http_tenant_tenant_t           operators;
+
     /* of a database, in a worker */
     ngx_str_t                          path;    /* empty: a document */
     ngx_http_tenant_store_t           *store;

@@ -78,7 +78,7 @@ static const char *const  ngx_http_tenant_offboarding_members[] = {
 };
 
 static const char *const  ngx_http_tenant_issuer_members[] = {
-    "iss", "tenant", "tenant_claim", "subject_namespace", "jwks_file",
+    "iss", "operators", "tenant", "tenant_claim", "subject_namespace", "jwks_file",
     "jwks", "jwks_uri", "discovery", "introspection", "algorithms",
     "audiences", "client_ids", "scopes", "token_use", "leeway", "max_age",
     "require_exp", "required_claims", "claims", NULL
@@ -318,10 +318,27 @@ ngx_http_tenant_issuer_read(ngx_pool_t *pool, ngx_str_t *dir,
         return NULL;
     }
 
-    if (issuer->tenant.len == 0 && issuer->tenant_claim.len == 0) {
+    if (ngx_http_tenant_json_member(at, "operators", &child) == NGX_OK) {
+
+        if (!json_is_true(child.value)) {
+            (void) ngx_http_tenant_json_fail(&child, err, "must be true");
+            return NULL;
+        }
+
+        if (issuer->tenant.data || issuer->tenant_claim.data) {
+            (void) ngx_http_tenant_json_fail(&child, err, "operators are no "
+                                             "tenant's: no \"tenant\" and no "
+                                             "\"tenant_claim\" with it");
+            return NULL;
+        }
+
+        issuer->operators = 1;
+
+    } else if (issuer->tenant.len == 0 && issuer->tenant_claim.len == 0) {
         (void) ngx_http_tenant_json_fail(at, err,
-                                         "needs \"tenant\" (bound) or "
-                                         "\"tenant_claim\"");
+                                         "needs \"tenant\" (bound), "
+                                         "\"tenant_claim\" or "
+                                         "\"operators\"");
         return NULL;
     }
 

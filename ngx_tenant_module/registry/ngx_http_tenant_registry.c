@@ -107,6 +107,24 @@ ngx_http_tenant_registry_create(ngx_pool_t *pool)
                         ngx_str_rbtree_insert_value);
     }
 
+    /* "_" begins no id; its objects have a reference that nobody drops */
+
+    registry->nowhere.object.refs = 1;
+    registry->nowhere.object.kind = NGX_HTTP_TENANT_KIND_TIER;
+    registry->nowhere.object.pool = pool;
+    registry->nowhere.object.registry = registry;
+    ngx_str_set(&registry->nowhere.sn.str, "_operators");
+
+    registry->operators.object = registry->nowhere.object;
+    registry->operators.object.kind = NGX_HTTP_TENANT_KIND_TENANT;
+    registry->operators.tier = &registry->nowhere;
+    registry->operators.status = NGX_HTTP_TENANT_ACTIVE;
+    registry->operators.sn.str = registry->nowhere.sn.str;
+    registry->operators.sn.node.key =
+                        ngx_crc32_long(registry->operators.sn.str.data,
+                                       registry->operators.sn.str.len);
+    ngx_queue_init(&registry->operators.running);
+
     ngx_queue_init(&registry->queue);
     ngx_queue_init(&registry->retired);
 
@@ -118,6 +136,13 @@ ngx_uint_t
 ngx_http_tenant_registry_live(ngx_http_tenant_registry_t *registry)
 {
     return registry->path.len != 0;
+}
+
+
+ngx_http_tenant_tenant_t *
+ngx_http_tenant_registry_operators(ngx_http_tenant_registry_t *registry)
+{
+    return &registry->operators;
 }
 
 

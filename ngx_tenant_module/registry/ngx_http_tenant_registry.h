@@ -265,6 +265,13 @@ ngx_int_t ngx_http_tenant_registry_issuers(
     ngx_http_tenant_registry_t *registry, ngx_http_tenant_tenant_t *tenant,
     ngx_uint_t max, ngx_array_t *list);
 
+/*
+ * Whose the operators are: a tenant that no registry can have, for whoever
+ * may not be told apart from users of tenants.  Without a reference.
+ */
+ngx_http_tenant_tenant_t *ngx_http_tenant_registry_operators(
+    ngx_http_tenant_registry_t *registry);
+
 /* The revocations that are in force. */
 const ngx_http_tenant_revoked_t *ngx_http_tenant_registry_revoked(
     ngx_http_tenant_registry_t *registry);
