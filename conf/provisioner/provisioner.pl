@@ -36,6 +36,7 @@ GetOptions(\%Opt, 'listen=s', 'api=s', 'secret=s', 'agents=s') && !@ARGV
 my $Json = JSON::PP->new->utf8->canonical;
 my $Secret = defined $Opt{secret} ? secret($Opt{secret}) : undef;
 my %Agents;                     # tenant => {pid, port}
+my ($Listen, $Client);
 my $End;
 
 $SIG{TERM} = $SIG{INT} = sub { $End = 1 };
@@ -60,21 +61,21 @@ sub secret
 
 sub serve
 {
-    my $listen = IO::Socket::INET->new(LocalAddr => $Opt{listen},
-                                       Listen => 16, ReuseAddr => 1)
+    $Listen = IO::Socket::INET->new(LocalAddr => $Opt{listen},
+                                    Listen => 16, ReuseAddr => 1)
         or die "$Opt{listen}: $!\n";
 
     print "provisioner on $Opt{listen}\n";
 
     while (!$End) {
-        my $client = $listen->accept or next;
-        my ($status, $text) = eval { answer($client) };
+        $Client = $Listen->accept or next;
+        my ($status, $text) = eval { answer($Client) };
 
         ($status, $text) = (500, $@) if !$status;
         print $text =~ s/\n*\z/\n/r;
-        print {$client} "HTTP/1.1 $status -\r\nContent-Length: 0\r\n"
+        print {$Client} "HTTP/1.1 $status -\r\nContent-Length: 0\r\n"
                         . "Connection: close\r\n\r\n";
-        close $client;
+        close $Client;
     }
 
     stop_agent($_) for keys %Agents;
@@ -93,7 +94,10 @@ sub answer
     return (401, 'an event that is not signed by our gateway')
         if defined $Secret && !signed(\%header, $body);
 
-    my $event = eval { $Json->decode($body) } or return (400, 'no event');
+    my $event = eval { $Json->decode($body) };
+
+    return (400, 'no event') if ref $event ne 'HASH';
+
     my ($type) = ($event->{type} // '') =~ /\.([a-z]+)\z/;
     my $tenant = $event->{subject} // '';
 
@@ -168,21 +172,46 @@ sub onboard
     healthy($agent->{port})
         or return (503, "tenant $tenant: its agent is not healthy yet");
 
-    my %routes = map { $_ => { model => 'silo',
-                               servers => ["127.0.0.1:$agent->{port}"] } }
-                     split /,/, $Opt{agents};
-    my $res = HTTP::Tiny->new(timeout => 10)->request(
-        PATCH => "$Opt{api}/v1/tenants/$tenant", {
-            headers => { 'Content-Type' => 'application/merge-patch+json' },
-            content => $Json->encode({ status => 'active',
-                                       routes => \%routes }) });
+    my ($status, $text) = announce($tenant, $agent->{port});
 
-    # gone meanwhile, or not to be activated any more: nothing to come again
-    return (200, "tenant $tenant: $res->{status} of the control plane")
-        if $res->{status} == 404 || $res->{status} == 409;
-    return (503, "tenant $tenant: $res->{status} of the control plane")
-        if !$res->{success};
-    return (200, "tenant $tenant: active, its agent on 127.0.0.1:$agent->{port}");
+    # gone meanwhile: nobody needs the agent, and nothing is to come again
+    if ($status == 404) {
+        stop_agent($tenant);
+        $status = 200;
+    }
+
+    return ($status, "tenant $tenant: $text");
+}
+
+
+# Tells the control plane where the agent is.  A tenant that waits becomes
+# active; one that was suspended since stays so, however late an event comes.
+sub announce
+{
+    my ($tenant, $port) = @_;
+    my $url = "$Opt{api}/v1/tenants/$tenant";
+    my $http = HTTP::Tiny->new(timeout => 10);
+    my $res = $http->get($url);
+
+    return ($res->{status} == 404 ? 404 : 503,
+            "$res->{status} of the control plane") if !$res->{success};
+
+    my $status = $Json->decode($res->{content})->{status};
+    my %change = (routes => { map { $_ => { model => 'silo',
+                                            servers => ["127.0.0.1:$port"] } }
+                                  split /,/, $Opt{agents} });
+
+    return (404, "it is $status") if $status eq 'offboarding';
+    $change{status} = $status = 'active' if $status eq 'provisioning';
+
+    # unless somebody else has changed it since
+    $res = $http->request(PATCH => $url, {
+        headers => { 'Content-Type' => 'application/merge-patch+json',
+                     'If-Match' => $res->{headers}{etag} // '*' },
+        content => $Json->encode(\%change) });
+
+    return (503, "$res->{status} of the control plane") if !$res->{success};
+    return (200, "$status, its agent on 127.0.0.1:$port");
 }
 
 
@@ -211,6 +240,10 @@ sub start_agent
     my $pid = fork // die "fork: $!\n";
 
     return { pid => $pid, port => $listen->sockport } if $pid;
+
+    # the address is free for the next provisioner, even if we outlive this one
+    close $Listen;
+    close $Client;
 
     $SIG{TERM} = $SIG{INT} = 'DEFAULT';
     agent($tenant, $listen);

@@ -228,7 +228,9 @@ ngx_http_tenant_delivery_lease(ngx_http_tenant_courier_t *courier)
     now = ngx_time();
     totals = courier->tmcf->zone->data;
 
-    if (totals->provisioner_owner != ngx_pid && totals->provisioner_lease > now) {
+    if (totals->provisioner_owner != ngx_pid
+        && totals->provisioner_lease > now)
+    {
         courier->owner = 0;
         return 0;
     }
@@ -237,7 +239,8 @@ ngx_http_tenant_delivery_lease(ngx_http_tenant_courier_t *courier)
 
     ngx_shmtx_lock(&shpool->mutex);
 
-    ours = totals->provisioner_owner == ngx_pid || totals->provisioner_lease <= now;
+    ours = totals->provisioner_owner == ngx_pid
+           || totals->provisioner_lease <= now;
 
     if (ours) {
         totals->provisioner_owner = ngx_pid;
