@@ -70,14 +70,51 @@ START_TEST(every_length_survives_the_way_there_and_back)
 END_TEST
 
 
+/* no byte behind the result, and none behind the text is looked at */
+START_TEST(decoding_keeps_within_its_memory)
+{
+    uint8_t  *out;
+    char     *text;
+    size_t    len, n, size;
+
+    for (len = 0; len < 100; len++) {
+        if (len % 4 == 1) {
+            continue;
+        }
+
+        size = TENANT_B64URL_DECODED(len);
+        text = malloc(len ? len : 1);
+        out = malloc(size ? size : 1);
+        memset(text, 'A', len);
+        ck_assert(tenant_b64url_decode(out, &n, text, len));
+        ck_assert_uint_eq(n, size);
+        free(text);
+        free(out);
+    }
+}
+END_TEST
+
+
 START_TEST(decoding_over_its_own_text_is_allowed)
 {
-    char    text[] = "Zm9vYmFyZm9vYmE";
-    size_t  n;
+    char     text[] = "Zm9vYmFyZm9vYmE", large[300];
+    uint8_t  in[200];
+    size_t   i, len, n;
 
     ck_assert(tenant_b64url_decode((uint8_t *) text, &n, text, 15));
     ck_assert_uint_eq(n, 11);
     ck_assert_mem_eq(text, "foobarfooba", 11);
+
+    for (len = 0; len < sizeof(in); len++) {
+        for (i = 0; i < len; i++) {
+            in[i] = (uint8_t) (i * 83 + len);
+        }
+
+        i = tenant_b64url_encode(large, in, len);
+        ck_assert(tenant_b64url_decode((uint8_t *) large, &n, large, i));
+        ck_assert_uint_eq(n, len);
+        ck_assert_mem_eq(large, in, len);
+    }
 }
 END_TEST
 
@@ -85,11 +122,11 @@ END_TEST
 /* padding, "+", "/", white space, NUL, 8-bit: at any place of any length */
 START_TEST(byte_outside_the_alphabet_is_refused_anywhere)
 {
-    char    text[12];
+    char    text[48];
     size_t  len, at;
     int     c;
 
-    for (len = 2; len <= 11; len++) {
+    for (len = 2; len <= sizeof(text); len++) {
         if (len % 4 == 1) {
             continue;
         }
@@ -154,6 +191,7 @@ suite_b64url(void)
 
     tcase_add_test(t, rfc4648_section_10_without_padding);
     tcase_add_test(t, every_length_survives_the_way_there_and_back);
+    tcase_add_test(t, decoding_keeps_within_its_memory);
     tcase_add_test(t, decoding_over_its_own_text_is_allowed);
     tcase_add_test(t, byte_outside_the_alphabet_is_refused_anywhere);
     tcase_add_test(t, length_of_1_modulo_4_is_refused);
