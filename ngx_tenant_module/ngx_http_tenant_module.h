@@ -59,6 +59,8 @@ typedef struct {
 
     size_t                           token_cache_size;  /* bytes, a worker */
     struct tenant_cache_s           *token_cache;       /* of this worker */
+    u_char                          *token_scratch;     /* the same: a token
+                                                           is decoded here */
 
     void                            *curl;      /* of fetch, this worker */
     ngx_queue_t                      keysets;   /* fetched, this worker */

@@ -225,10 +225,9 @@ ngx_http_tenant_identity_verify(ngx_http_request_t *r, ngx_str_t *token,
         return NULL;
     }
 
-    scratch = ngx_palloc(r->pool, TENANT_JWS_SCRATCH(token->len));
-    if (scratch == NULL) {
-        goto fault;
-    }
+    /* nothing of the decoded token is needed when its identity is made */
+
+    scratch = tmcf->token_scratch;
 
     tape.values = values;
     tape.room = TENANT_TAPE_ROOM;
@@ -236,7 +235,8 @@ ngx_http_tenant_identity_verify(ngx_http_request_t *r, ngx_str_t *token,
     tape.data = r->pool;
 
     rc = tenant_jws_parse(&jws, &tape, (char *) token->data, token->len,
-                          &conf, scratch, TENANT_JWS_SCRATCH(token->len));
+                          &conf, scratch,
+                          TENANT_JWS_SCRATCH(TENANT_JWS_LEN_DEFAULT));
 
     if (rc == TENANT_JWS_OK) {
         rc = tenant_jws_claims(&jws, &tape, &claims, NULL);
@@ -970,6 +970,12 @@ ngx_http_tenant_identity_init_process(ngx_cycle_t *cycle,
     ngx_http_tenant_registry_hooks_t   hooks;
 
     if (ngx_http_tenant_claims_init_process(cycle, tmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    tmcf->token_scratch = ngx_palloc(cycle->pool,
+                               TENANT_JWS_SCRATCH(TENANT_JWS_LEN_DEFAULT));
+    if (tmcf->token_scratch == NULL) {
         return NGX_ERROR;
     }
 
