@@ -31,6 +31,18 @@ permit (principal is Operator, action in [Action::"tenants:read",
 permit (principal in Role::"admin", action, resource)
 unless { action == Action::"registry:secrets" };
 
+@id("onboarding")
+permit (principal in Role::"onboarding", action == Action::"tenants:write",
+        resource);
+
+@id("not-premium")
+forbid (principal in Role::"onboarding", action == Action::"tenants:write",
+        resource is Tenant)
+when { resource has tier && resource.tier == "premium" };
+
+@id("nor-of-a-tier")
+forbid (principal in Role::"basic-is-taboo", action, resource in Tier::"basic");
+
 @id("of-globex")
 permit (principal in Role::"globex", action == Action::"tenants:write",
         resource == Tenant::"globex");
@@ -130,6 +142,20 @@ is(ask(operator('admin'), GET => '/control/v1/export?secrets=true'),
 is(ask(operator('admin'), GET => '/control/v1/nothing'), '404 not-found',
    'what is not there is not there');
 
+is(ask(operator('onboarding'), PUT => "$tenants/fresh", { tier => 'basic' }),
+   201, 'a tenant that is not there has no attributes to forbid by');
+is(ask(operator('onboarding'), PATCH => "$tenants/fresh", { name => 'F' }), 200,
+   '... one that is has those of the registry');
+is(ask(operator('onboarding'), PATCH => "$tenants/acme", { name => 'A' }),
+   '403 policy-denied', '... by which it can be forbidden');
+is(ask(operator('onboarding'), POST => "$tenants/acme:suspend", {}),
+   '403 policy-denied', '... with all that can be done to it');
+is(ask(operator('admin', 'basic-is-taboo'), PATCH => "$tenants/fresh",
+       { name => 'G' }), '403 policy-denied', '... or by its tier');
+is(ask(operator('admin'), PATCH => "$tenants/fresh", { tier => 'premium' }),
+   200, 'once it has changed');
+is(ask(operator('onboarding'), PATCH => "$tenants/fresh", { name => 'H' }),
+   '403 policy-denied', '... the next decision is another');
 is(ask(operator('globex'), PATCH => "$tenants/globex", { name => 'Globex' }),
    200, 'an operator of a tenant changes it');
 is(ask(operator('globex'), PATCH => "$tenants/gl%6fbex", { name => 'Globex' }),

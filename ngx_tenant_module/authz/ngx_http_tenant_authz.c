@@ -8,6 +8,9 @@
 
 static const policy_uid_t *ngx_http_tenant_authz_action(
     ngx_http_tenant_authz_t *authz, ngx_str_t *name, policy_uid_t *uid);
+static ngx_int_t ngx_http_tenant_authz_asked(
+    ngx_http_tenant_main_conf_t *tmcf, ngx_http_tenant_ctx_t *ctx,
+    ngx_http_tenant_tenant_t **held, policy_uid_t *uid);
 static ngx_int_t ngx_http_tenant_authz_context(ngx_http_request_t *r,
     ngx_http_tenant_policies_t *policies, policy_arena_t *arena,
     policy_value_t *context);
@@ -101,7 +104,6 @@ ngx_http_tenant_authz_action(ngx_http_tenant_authz_t *authz, ngx_str_t *name,
 ngx_int_t
 ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 {
-    policy_str_t                  type, id;
     policy_uid_t                  action, resource;
     policy_status_t               rc;
     policy_arena_t               *arena;
@@ -109,11 +111,14 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
     policy_request_t              request;
     const policy_set_t           *set;
     const policy_store_t         *stores[3];
+    ngx_http_tenant_tenant_t     *held;
     ngx_http_tenant_entity_t     *tenant, *agent;
     ngx_http_tenant_policies_t   *policies;
     ngx_http_tenant_identity_t   *identity;
     ngx_http_tenant_loc_conf_t   *tlcf;
     ngx_http_tenant_main_conf_t  *tmcf;
+
+    held = NULL;
 
     tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
     tlcf = ngx_http_get_module_loc_conf(r, ngx_http_tenant_module);
@@ -138,16 +143,24 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
     }
 
     if (ctx->asked) {
-        type.data = ctx->asked->type;
-        type.len = ngx_strlen(type.data);
-        id.data = (char *) ctx->asked->id.data;
-        id.len = ctx->asked->id.len;
+        switch (ngx_http_tenant_authz_asked(tmcf, ctx, &held, &resource)) {
 
-        if (policy_uid_init(&resource, type, id) != POLICY_OK) {
+        case NGX_OK:
+            request.resource = &resource;
+            break;
+
+        case NGX_DECLINED:
+            return NGX_DECLINED;
+
+        default:
             goto fault;
         }
 
-        request.resource = &resource;
+        if (held) {
+            tenant = held->authz;
+            stores[request.nstores++] = tenant->store;
+            request.resource = tenant->uid;
+        }
 
     } else {
         agent = ngx_http_tenant_entity_agent(r, ctx->agent);
@@ -193,6 +206,10 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
         ngx_http_tenant_decision_log(r, ctx, &request, &result);
     }
 
+    if (held) {
+        ngx_http_tenant_object_unref(&held->object);
+    }
+
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "tenant decision: %s, %uD policies looked at, %s",
                    ctx->allowed ? "allow" : "deny", result.evaluated,
@@ -234,6 +251,10 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 
 fault:
 
+    if (held) {
+        ngx_http_tenant_object_unref(&held->object);
+    }
+
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "tenant policy: cannot build the request");
 
@@ -242,6 +263,49 @@ fault:
                             "the policy engine failed");
 
     return NGX_DECLINED;
+}
+
+
+/*
+ * A tenant that is there is asked about with what the registry has of it, as
+ * a forbid may depend on that: "held" is a reference and has its entity.  All
+ * else is no more than a uid.  NGX_DECLINED: the refusal says why.
+ */
+
+static ngx_int_t
+ngx_http_tenant_authz_asked(ngx_http_tenant_main_conf_t *tmcf,
+    ngx_http_tenant_ctx_t *ctx, ngx_http_tenant_tenant_t **held,
+    policy_uid_t *uid)
+{
+    ngx_int_t                 rc;
+    policy_str_t              type, id;
+    ngx_http_tenant_asked_t  *asked;
+
+    asked = ctx->asked;
+
+    if (ngx_strcmp(asked->type, "Tenant") == 0) {
+        rc = ngx_http_tenant_registry_tenant(tmcf->registry, &asked->id,
+                                             held);
+
+        if (rc == NGX_ERROR) {
+            *held = NULL;
+            ngx_http_tenant_refuse_registry(&ctx->refusal);
+            return NGX_DECLINED;
+        }
+
+        if (rc == NGX_OK) {
+            return ngx_http_tenant_entity_tenant(*held) ? NGX_OK : NGX_ERROR;
+        }
+
+        *held = NULL;
+    }
+
+    type.data = asked->type;
+    type.len = ngx_strlen(type.data);
+    id.data = (char *) asked->id.data;
+    id.len = asked->id.len;
+
+    return policy_uid_init(uid, type, id) == POLICY_OK ? NGX_OK : NGX_ERROR;
 }
 
 
