@@ -656,6 +656,7 @@ ngx_http_tenant_api_take_body(ngx_http_tenant_api_t *api)
     rb = api->request->request_body;
 
     if (rb == NULL) {
+        api->body.data = (u_char *) "";
         return NGX_OK;
     }
 
@@ -683,7 +684,12 @@ ngx_http_tenant_api_take_body(ngx_http_tenant_api_t *api)
 
     for (cl = rb->bufs; cl; cl = cl->next) {
         b = cl->buf;
-        p = ngx_cpymem(p, b->pos, b->last - b->pos);
+
+        /* a body without a byte is a buffer without memory */
+
+        if (b->last != b->pos) {
+            p = ngx_cpymem(p, b->pos, b->last - b->pos);
+        }
     }
 
     return NGX_OK;
