@@ -10,6 +10,8 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Tenant::Provisioner;
+use Tenant::Server;
+use Tenant::Upstream;
 
 my $p = Tenant::Provisioner->new;
 my $server = $p->server;
@@ -144,7 +146,42 @@ is(join(' ', sort map { /"subject":"(\w+)"/ } map { $_->{body} }
 
 $away->server->quit;
 
-for my $started ($p, $without, $away) {
+
+# Two nginx with one database and nothing else in common, as while a binary
+# is upgraded
+
+my $shared = Tenant::Provisioner->new(conf => '');
+my $receiver = $shared->receiver->port;
+my @both = map {
+    Tenant::Server->new(workers => 2, log_level => 'info', http => <<"EOF_HTTP")
+    tenant_registry $shared->{path};
+    tenant_provisioner http://127.0.0.1:$receiver/events timeout=10s;
+EOF_HTTP
+} 1 .. 2;
+
+# more than one nginx has on its way at a time
+@tenants = map { "u$_" } 1 .. 40;
+
+for my $tenant (@tenants) {
+    $shared->mood($tenant, 'slow');
+    $shared->onboard($tenant);
+}
+
+$_->start or die $_->error_log for @both;
+ok($shared->drained, 'two nginx deliver from one database');
+is(join(' ', sort map { $_->[0] } $shared->arrived(40)),
+   join(' ', sort @tenants), '... each event once');
+like($_->error_log, qr/is accepted, attempt 1$/m, '... both of them')
+    for @both;
+
+for my $nginx (@both) {
+    $nginx->quit;
+    is_deeply([$nginx->faults], [], 'no sanitizer has found anything');
+}
+
+$shared->server->quit;
+
+for my $started ($p, $without, $away, $shared) {
     is_deeply([$started->server->faults], [],
               'no sanitizer has found anything');
     unlike($started->server->error_log, qr/\[(?:crit|emerg)\]/,

@@ -1,7 +1,9 @@
 #include "ngx_http_tenant_outbox.h"
 
 
-#define NGX_HTTP_TENANT_OUTBOX_SLEEP  60      /* seconds, at most */
+#define NGX_HTTP_TENANT_OUTBOX_SLEEP  5       /* seconds at most: somebody may
+                                                 write who does not share
+                                                 the zone */
 #define NGX_HTTP_TENANT_OUTBOX_ID     128     /* bytes */
 
 
