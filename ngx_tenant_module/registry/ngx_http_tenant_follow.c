@@ -74,7 +74,7 @@ ngx_http_tenant_follow_connect(ngx_http_tenant_registry_t *registry)
 
     generation = *registry->generation;
 
-    store = ngx_http_tenant_store_open(&registry->path, 0,
+    store = ngx_http_tenant_store_open(&registry->path, registry->frozen,
                                        NGX_HTTP_TENANT_STORE_BUSY,
                                        ngx_cycle->log);
     if (store == NULL) {

@@ -43,6 +43,7 @@ struct ngx_http_tenant_registry_s {
     ngx_http_tenant_registry_hooks_t   hooks;
     ngx_event_t                        timer;
     ngx_connection_t                   dummy;   /* for the timer's log */
+    unsigned                           frozen:1;    /* cannot be written */
     unsigned                           broken:1;
     unsigned                           revocations:1;   /* there are new
                                                            ones */

@@ -11,6 +11,8 @@
 static ngx_int_t ngx_http_tenant_store_directory(ngx_conf_t *cf,
     ngx_str_t *path);
 static ngx_uid_t ngx_http_tenant_store_user(ngx_conf_t *cf);
+static ngx_uint_t ngx_http_tenant_store_frozen(ngx_conf_t *cf,
+    ngx_str_t *path, sqlite3 *db);
 static ngx_int_t ngx_http_tenant_store_migrate(ngx_conf_t *cf, sqlite3 *db,
     ngx_str_t *path, ngx_str_t *seed, ngx_http_tenant_check_pt check);
 static ngx_int_t ngx_http_tenant_store_integer(sqlite3 *db, const char *sql,
@@ -111,7 +113,7 @@ static const char *const  ngx_http_tenant_store_scripts[] = {
 
 ngx_int_t
 ngx_http_tenant_store_prepare(ngx_conf_t *cf, ngx_str_t *path,
-    ngx_str_t *seed, ngx_http_tenant_check_pt check)
+    ngx_str_t *seed, ngx_http_tenant_check_pt check, ngx_uint_t *frozen)
 {
     int              rc, flags;
     sqlite3         *db;
@@ -142,15 +144,15 @@ ngx_http_tenant_store_prepare(ngx_conf_t *cf, ngx_str_t *path,
         flags = ngx_test_config ? SQLITE_OPEN_READONLY
                                 : SQLITE_OPEN_READWRITE|SQLITE_OPEN_CREATE;
 
-        rc = sqlite3_open_v2((char *) path->data, &db, flags, NULL);
+        rc = ngx_http_tenant_store_connect(path, 0, flags, &db);
 
-        if (rc != SQLITE_OK && exists && !ngx_test_config) {
-
-            /* a store on a read-only file system still serves */
-
+        if (rc == SQLITE_OK && exists
+            && ngx_http_tenant_store_frozen(cf, path, db))
+        {
             (void) sqlite3_close(db);
-            rc = sqlite3_open_v2((char *) path->data, &db,
-                                 SQLITE_OPEN_READONLY, NULL);
+
+            *frozen = 1;
+            rc = ngx_http_tenant_store_connect(path, 1, flags, &db);
         }
     }
 
@@ -174,6 +176,50 @@ ngx_http_tenant_store_prepare(ngx_conf_t *cf, ngx_str_t *path,
     }
 
     return result;
+}
+
+
+/*
+ * A WAL database is read with the help of a file next to it.  Where that
+ * cannot be made, as on a read-only file system, SQLite reads the file only
+ * if told that nothing changes it; whoever writes it nevertheless is not
+ * noticed, so that is for a whole cycle, and no worker of it writes.
+ */
+
+static ngx_uint_t
+ngx_http_tenant_store_frozen(ngx_conf_t *cf, ngx_str_t *path, sqlite3 *db)
+{
+    u_char           *wal;
+    ngx_file_info_t   fi;
+
+    if (sqlite3_db_readonly(db, "main") != 1
+        || sqlite3_exec(db, "SELECT 1 FROM sqlite_schema LIMIT 1", NULL, NULL,
+                        NULL)
+           == SQLITE_OK)
+    {
+        return 0;
+    }
+
+    wal = ngx_pnalloc(cf->temp_pool, path->len + sizeof("-wal"));
+    if (wal == NULL) {
+        return 0;
+    }
+
+    *ngx_sprintf(wal, "%V-wal", path) = '\0';
+
+    if (ngx_file_info(wal, &fi) != NGX_FILE_ERROR && ngx_file_size(&fi) > 0) {
+
+        /* the newest changes are in there, and SQLite says what is missing */
+
+        return 0;
+    }
+
+    ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                       "tenant_registry \"%V\" cannot be written: changes "
+                       "are refused until a start or a reload with one that "
+                       "can", path);
+
+    return 1;
 }
 
 

@@ -34,6 +34,7 @@ ngx_http_tenant_registry_open(ngx_conf_t *cf, ngx_str_t *path,
     ngx_str_t *seed, ngx_http_tenant_check_pt check)
 {
     json_t                      *root;
+    ngx_uint_t                   frozen;
     ngx_pool_cleanup_t          *cln;
     ngx_http_tenant_document_t   doc;
     ngx_http_tenant_registry_t  *registry;
@@ -60,7 +61,11 @@ ngx_http_tenant_registry_open(ngx_conf_t *cf, ngx_str_t *path,
         return check(cf, doc.registry) == NGX_OK ? doc.registry : NULL;
     }
 
-    if (ngx_http_tenant_store_prepare(cf, path, seed, check) != NGX_OK) {
+    frozen = 0;
+
+    if (ngx_http_tenant_store_prepare(cf, path, seed, check, &frozen)
+        != NGX_OK)
+    {
         return NULL;
     }
 
@@ -70,6 +75,7 @@ ngx_http_tenant_registry_open(ngx_conf_t *cf, ngx_str_t *path,
     }
 
     registry->path = *path;
+    registry->frozen = frozen;
 
     return registry;
 }
@@ -136,6 +142,13 @@ ngx_uint_t
 ngx_http_tenant_registry_live(ngx_http_tenant_registry_t *registry)
 {
     return registry->path.len != 0;
+}
+
+
+ngx_uint_t
+ngx_http_tenant_registry_frozen(ngx_http_tenant_registry_t *registry)
+{
+    return registry->frozen;
 }
 
 

@@ -217,6 +217,10 @@ json_t *ngx_http_tenant_registry_document(
 ngx_uint_t ngx_http_tenant_registry_live(
     ngx_http_tenant_registry_t *registry);
 
+/* Whether the database could not be written when it was opened. */
+ngx_uint_t ngx_http_tenant_registry_frozen(
+    ngx_http_tenant_registry_t *registry);
+
 /*
  * In a worker, before requests.  generation: in shared memory, moved after
  * each commit; max: bytes of objects kept.

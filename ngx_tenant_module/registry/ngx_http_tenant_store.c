@@ -68,7 +68,7 @@ static const char *const  ngx_http_tenant_store_sql[] = {
 
 
 ngx_http_tenant_store_t *
-ngx_http_tenant_store_open(ngx_str_t *path, ngx_uint_t write, int busy,
+ngx_http_tenant_store_open(ngx_str_t *path, ngx_uint_t frozen, int busy,
     ngx_log_t *log)
 {
     int                       rc;
@@ -76,15 +76,9 @@ ngx_http_tenant_store_open(ngx_str_t *path, ngx_uint_t write, int busy,
     sqlite3_int64             id;
     ngx_http_tenant_store_t  *store;
 
-    rc = sqlite3_open_v2((char *) path->data, &db,
-                         SQLITE_OPEN_READWRITE|SQLITE_OPEN_NOMUTEX, NULL);
-
-    if (rc == SQLITE_CANTOPEN && !write) {
-        (void) sqlite3_close(db);
-
-        rc = sqlite3_open_v2((char *) path->data, &db,
-                             SQLITE_OPEN_READONLY|SQLITE_OPEN_NOMUTEX, NULL);
-    }
+    rc = ngx_http_tenant_store_connect(path, frozen,
+                                       SQLITE_OPEN_READWRITE
+                                       |SQLITE_OPEN_NOMUTEX, &db);
 
     if (rc != SQLITE_OK) {
         ngx_log_error(NGX_LOG_EMERG, log, 0,
@@ -125,6 +119,43 @@ ngx_http_tenant_store_open(ngx_str_t *path, ngx_uint_t write, int busy,
     }
 
     return store;
+}
+
+
+int
+ngx_http_tenant_store_connect(ngx_str_t *path, ngx_uint_t frozen, int flags,
+    sqlite3 **db)
+{
+    int      rc;
+    u_char  *uri, *p;
+
+    if (!frozen) {
+
+        /* SQLite itself falls back to reading when it must not write */
+
+        return sqlite3_open_v2((char *) path->data, db, flags, NULL);
+    }
+
+    *db = NULL;
+
+    uri = sqlite3_malloc(sizeof("file:?immutable=1") + path->len * 3);
+    if (uri == NULL) {
+        return SQLITE_NOMEM;
+    }
+
+    p = ngx_cpymem(uri, "file:", 5);
+    p = (u_char *) ngx_escape_uri(p, path->data, path->len,
+                                  NGX_ESCAPE_URI);
+    ngx_memcpy(p, "?immutable=1", sizeof("?immutable=1"));
+
+    flags &= ~(SQLITE_OPEN_READWRITE|SQLITE_OPEN_CREATE);
+
+    rc = sqlite3_open_v2((char *) uri, db,
+                         flags|SQLITE_OPEN_READONLY|SQLITE_OPEN_URI, NULL);
+
+    sqlite3_free(uri);
+
+    return rc;
 }
 
 

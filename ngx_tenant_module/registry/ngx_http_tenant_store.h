@@ -90,10 +90,11 @@ typedef struct {
  * document "seed" (or not, if that is empty) when there is none, and brings
  * an older schema up to date.  What is made belongs to the user of the
  * workers.  "nginx -t" creates nothing, but checks as much.  What is wrong
- * is logged.
+ * is logged.  *frozen: 1 if nobody here can write next to the file, so that
+ * all of the cycle open it as such.
  */
 ngx_int_t ngx_http_tenant_store_prepare(ngx_conf_t *cf, ngx_str_t *path,
-    ngx_str_t *seed, ngx_http_tenant_check_pt check);
+    ngx_str_t *seed, ngx_http_tenant_check_pt check, ngx_uint_t *frozen);
 
 /* A database in memory, of what the document "root" says; NULL: logged. */
 ngx_http_tenant_store_t *ngx_http_tenant_store_document(
@@ -102,11 +103,15 @@ ngx_http_tenant_store_t *ngx_http_tenant_store_document(
 
 /*
  * A connection, or NULL (logged).  path: NUL-terminated, and "log" as well
- * as it outlive the connection.  busy: milliseconds to wait for a lock.  A
- * database that cannot be written is opened for reading, unless "write".
+ * as it outlive the connection.  frozen: of prepare().  busy: milliseconds to
+ * wait for a lock.
  */
 ngx_http_tenant_store_t *ngx_http_tenant_store_open(ngx_str_t *path,
-    ngx_uint_t write, int busy, ngx_log_t *log);
+    ngx_uint_t frozen, int busy, ngx_log_t *log);
+
+/* What SQLite is asked for by both; the caller closes *db, also on errors. */
+int ngx_http_tenant_store_connect(ngx_str_t *path, ngx_uint_t frozen,
+    int flags, sqlite3 **db);
 void ngx_http_tenant_store_close(ngx_http_tenant_store_t *store);
 
 /* The same over a connection that is open, and stays open afterwards. */

@@ -233,8 +233,16 @@ ngx_http_tenant_writer_thread(void *data, ngx_log_t *log)
 
     tmcf = writer->tmcf;
 
+    if (ngx_http_tenant_registry_frozen(tmcf->registry)) {
+
+        /* others read it as a file that does not change */
+
+        ngx_http_tenant_writer_failed(writer, NGX_HTTP_SERVICE_UNAVAILABLE);
+        return;
+    }
+
     if (writer->store == NULL) {
-        writer->store = ngx_http_tenant_store_open(&tmcf->registry_path, 1,
+        writer->store = ngx_http_tenant_store_open(&tmcf->registry_path, 0,
                                                    NGX_HTTP_TENANT_WRITER_BUSY,
                                                    ngx_cycle->log);
         if (writer->store == NULL) {
@@ -611,9 +619,9 @@ ngx_http_tenant_reader_open(ngx_http_tenant_reader_t *reader, ngx_log_t *log)
     tmcf = reader->tmcf;
 
     reader->store = ngx_http_tenant_registry_live(tmcf->registry)
-                    ? ngx_http_tenant_store_open(&tmcf->registry_path, 0,
-                                                 NGX_HTTP_TENANT_WRITER_BUSY,
-                                                 log)
+                    ? ngx_http_tenant_store_open(&tmcf->registry_path,
+                          ngx_http_tenant_registry_frozen(tmcf->registry),
+                          NGX_HTTP_TENANT_WRITER_BUSY, log)
                     : ngx_http_tenant_store_document(tmcf->registry,
                           ngx_http_tenant_registry_document(tmcf->registry),
                           &tmcf->registry_path, log);
