@@ -18,6 +18,7 @@ Suite *suite_cache(void);
 Suite *suite_claim_path(void);
 Suite *suite_claims(void);
 Suite *suite_discovery(void);
+Suite *suite_target(void);
 Suite *suite_health(void);
 Suite *suite_introspection(void);
 Suite *suite_json(void);

@@ -8,7 +8,8 @@
 
 UNIT_CFLAGS   := -std=c11 -D_DEFAULT_SOURCE $(CFLAGS) $(WARN) $(SANFLAGS) \
                  -I$(ROOT)/ngx_tenant_module/identity \
-                 -I$(ROOT)/ngx_tenant_module/routing -I$(ROOT)/t/unit
+                 -I$(ROOT)/ngx_tenant_module/routing \
+                 -I$(ROOT)/ngx_tenant_module/registry -I$(ROOT)/t/unit
 UNIT_LIBS     := -ljansson -lcrypto
 UNIT_CHECK    := -lcheck -lsubunit -lrt -lm -lpthread
 
@@ -17,6 +18,9 @@ IDENTITY_OBJS := $(IDENTITY_SRCS:ngx_tenant_module/%.c=$(BUILD)/pure/%.o)
 
 ROUTING_SRCS  := $(wildcard ngx_tenant_module/routing/tenant_*.c)
 ROUTING_OBJS  := $(ROUTING_SRCS:ngx_tenant_module/%.c=$(BUILD)/pure/%.o)
+
+REGISTRY_SRCS := $(wildcard ngx_tenant_module/registry/tenant_*.c)
+REGISTRY_OBJS := $(REGISTRY_SRCS:ngx_tenant_module/%.c=$(BUILD)/pure/%.o)
 
 UNIT_SRCS     := $(wildcard t/unit/test_*.c) t/unit/unit.c \
                  t/unit/mint.c t/unit/jws_fixture.c t/unit/json_rows.c
@@ -34,7 +38,8 @@ $(BUILD)/unit/%.o: t/unit/%.c
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/unit-tests: $(UNIT_OBJS) $(IDENTITY_OBJS) $(ROUTING_OBJS)
+$(BUILD)/unit-tests: $(UNIT_OBJS) $(IDENTITY_OBJS) $(ROUTING_OBJS) \
+                     $(REGISTRY_OBJS)
 	$(CC) $(CFLAGS) $(SANFLAGS) -o $@ $^ $(UNIT_CHECK) -ljwt $(UNIT_LIBS)
 
 $(BUILD)/bench-identity: $(BENCH_OBJS) $(IDENTITY_OBJS)
@@ -58,13 +63,13 @@ coverage-unit:
 FUZZ_SECONDS  ?= 30
 FUZZ_CC       ?= clang-14
 FUZZ_TARGETS  := fuzz_token fuzz_jwks fuzz_rules fuzz_value fuzz_discovery \
-                 fuzz_introspection
+                 fuzz_introspection fuzz_target
 
-$(BUILD)/fuzz/%: t/fuzz/%.c $(IDENTITY_SRCS)
+$(BUILD)/fuzz/%: t/fuzz/%.c $(IDENTITY_SRCS) $(REGISTRY_SRCS)
 	@mkdir -p $(@D)
 	$(FUZZ_CC) -std=c11 -g -O1 $(WARN) -fsanitize=fuzzer,address,undefined \
 	    -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
-	    -Ingx_tenant_module/identity -o $@ $^ $(UNIT_LIBS)
+	    -Ingx_tenant_module/identity -Ingx_tenant_module/registry -o $@ $^ $(UNIT_LIBS)
 
 # New inputs go below $(BUILD); the seeds in t/fuzz stay as they are.
 fuzz-identity: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
@@ -81,4 +86,5 @@ fuzz-identity: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 	echo "$$(($(words $(FUZZ_TARGETS)) - failed)) passed, $$failed failed"; \
 	[ $$failed = 0 ]
 
--include $(IDENTITY_OBJS:.o=.d) $(ROUTING_OBJS:.o=.d) $(UNIT_OBJS:.o=.d) $(BENCH_OBJS:.o=.d)
+-include $(IDENTITY_OBJS:.o=.d) $(ROUTING_OBJS:.o=.d) \
+         $(REGISTRY_OBJS:.o=.d) $(UNIT_OBJS:.o=.d) $(BENCH_OBJS:.o=.d)
