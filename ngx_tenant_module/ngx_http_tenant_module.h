@@ -282,6 +282,13 @@ void ngx_http_tenant_refuse_registry(ngx_http_tenant_refusal_t *refusal);
 const char *ngx_http_tenant_problem_title(ngx_uint_t status);
 
 /*
+ * A problem document (RFC 9457), the caller's; "fmt" as ngx_sprintf takes
+ * it.  NULL: no memory.
+ */
+json_t *ngx_http_tenant_problem(ngx_uint_t status, const char *reason,
+    const char *fmt, ...);
+
+/*
  * Answers with the refusal: a problem document (RFC 9457), or what
  * error_page says for the status.  Returns what a phase handler returns.
  */

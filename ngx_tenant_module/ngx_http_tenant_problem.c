@@ -4,6 +4,9 @@
 #include "identity/ngx_http_tenant_identity.h"
 
 
+#define NGX_HTTP_TENANT_PROBLEM_TEXT    1024    /* bytes of a detail */
+
+
 static ngx_uint_t ngx_http_tenant_has_error_page(ngx_http_request_t *r,
     ngx_uint_t status);
 
@@ -151,6 +154,37 @@ ngx_http_tenant_has_error_page(ngx_http_request_t *r, ngx_uint_t status)
     }
 
     return 0;
+}
+
+
+json_t *
+ngx_http_tenant_problem(ngx_uint_t status, const char *reason,
+    const char *fmt, ...)
+{
+    u_char   *p;
+    va_list   args;
+    u_char    detail[NGX_HTTP_TENANT_PROBLEM_TEXT], type[128];
+
+    va_start(args, fmt);
+    p = ngx_vslprintf(detail, detail + sizeof(detail) - 1, fmt, args);
+    va_end(args);
+
+    /* cut, perhaps, within a character */
+
+    while (p > detail && (p[-1] & 0xc0) == 0x80
+           && p == detail + sizeof(detail) - 1)
+    {
+        p--;
+    }
+
+    *p = '\0';
+
+    *ngx_snprintf(type, sizeof(type) - 1, "urn:ngx-tenant:problem:%s", reason)
+        = '\0';
+
+    return json_pack("{s:s, s:s, s:i, s:s}", "type", type, "title",
+                     ngx_http_tenant_problem_title(status), "status",
+                     (int) status, "detail", detail);
 }
 
 

@@ -59,6 +59,9 @@ typedef struct {
 const char *ngx_http_tenant_fetch_check(ngx_http_tenant_main_conf_t *tmcf,
     ngx_str_t *url);
 
+/* What the IANA special-purpose registries (RFC 6890) call not global. */
+ngx_uint_t ngx_http_tenant_fetch_private(struct sockaddr *sa);
+
 /* NULL: could not even be started (logged). */
 ngx_http_tenant_fetch_t *ngx_http_tenant_fetch_start(
     ngx_http_tenant_main_conf_t *tmcf, ngx_http_tenant_fetch_conf_t *conf);

@@ -85,6 +85,9 @@ void ngx_http_tenant_identity_release(ngx_http_tenant_identity_t *identity);
 void ngx_http_tenant_identity_status(ngx_http_tenant_identity_t *identity,
     ngx_uint_t api, ngx_http_tenant_refusal_t *refusal);
 
+/* Whether the identity "value" is revoked in the registry "data". */
+bool ngx_http_tenant_identity_revoked(const void *value, void *data);
+
 /* Reads the keys of every issuer; logs what is wrong. */
 ngx_int_t ngx_http_tenant_identity_init_keys(ngx_conf_t *cf,
     ngx_http_tenant_registry_t *registry);

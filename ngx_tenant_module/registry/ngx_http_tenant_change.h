@@ -148,16 +148,10 @@ void ngx_http_tenant_change_strip(json_t *body);
 /* RFC 3339, in UTC. */
 json_t *ngx_http_tenant_change_time(time_t t);
 
-/*
- * A problem document (RFC 9457), the caller's; "fmt" as ngx_sprintf takes
- * it.  NULL: no memory.
- */
-json_t *ngx_http_tenant_problem(ngx_uint_t status, const char *reason,
-    const char *fmt, ...);
-
 /* NGX_DECLINED, with a problem; NGX_ERROR: no memory. */
 ngx_int_t ngx_http_tenant_change_fail(ngx_http_tenant_change_t *change,
     json_t *problem);
+ngx_int_t ngx_http_tenant_change_missing(ngx_http_tenant_change_t *change);
 ngx_int_t ngx_http_tenant_change_invalid(ngx_http_tenant_change_t *change,
     ngx_http_tenant_json_error_t *err);
 
