@@ -12,7 +12,7 @@ import { freePorts, start, stop } from './process.js';
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
 
-/* What every nginx of a test needs, and the keys of providers that are here. */
+/* What every nginx of a test needs; providers that are here. */
 export const MAIN = `
 daemon            off;
 worker_processes  2;
@@ -87,8 +87,8 @@ ${HTTP}
 export class Control {
 
     /*
-     * `pool` is the port of the pool's agent; `dir` is made.  `configure` makes
-     * another configuration of (module, port, api, pool).
+     * `pool` is the port of the pool's agent; `dir` is made.  `configure`
+     * makes another configuration of (module, port, api, pool).
      */
     static async start({ module, dir, pool, configure = configuration,
                          policies = 'permit (principal, action, resource);' })
