@@ -50,6 +50,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     });
 }
 
+/* who reads the output may leave, as head does: the run goes on */
+process.stdout.on('error', () => {});
+
 /* a promise nobody waited for: the run is not what it seems */
 let broken = false;
 

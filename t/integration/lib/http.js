@@ -69,7 +69,8 @@ export function call(url, options)
                     status: response.statusCode,
                     headers: response.headers,
                     text,
-                    json: /[/+]json$/.test(type) && text ? JSON.parse(text) : null,
+                    json: /[/+]json(;|$)/.test(type) && text
+                        ? JSON.parse(text) : null,
                 });
             });
         });
