@@ -30,7 +30,9 @@ my ($Binary) = grep { -x } map { m{/} ? $_ : map("$_/nginx",
 
 # what is not detached from its parent does not take USR2
 my $Layout = Tenant::Server->new(prefix => $Dir, port => $Port,
-    workers => 2, http => <<"EOF_HTTP", server => <<'EOF_SERVER');
+    workers => 2, main => join("\n", map { "env $_;" }
+                              qw(LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS)),
+    http => <<"EOF_HTTP", server => <<'EOF_SERVER');
     tenant_registry $Dir/store/registry.db seed=$Registry->{path};
     tenant_policy_file $Policy;
 
