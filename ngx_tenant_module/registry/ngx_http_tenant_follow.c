@@ -381,7 +381,7 @@ ngx_http_tenant_follow_tell(ngx_http_tenant_registry_t *registry)
 
 /*
  * A worker without requests follows too: streams of a suspended tenant have
- * to end.
+ * to end, also in a worker that is to quit and waits for them.
  */
 
 static void
@@ -399,9 +399,7 @@ ngx_http_tenant_follow_timer(ngx_event_t *ev)
 
     (void) ngx_http_tenant_registry_sync(registry);
 
-    if (!ngx_exiting) {
-        ngx_add_timer(ev, NGX_HTTP_TENANT_FOLLOW_TICK);
-    }
+    ngx_add_timer(ev, NGX_HTTP_TENANT_FOLLOW_TICK);
 }
 
 

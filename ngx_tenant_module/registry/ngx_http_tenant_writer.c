@@ -8,6 +8,7 @@
 #define NGX_HTTP_TENANT_WRITER_BUSY      5000  /* milliseconds for a lock */
 #define NGX_HTTP_TENANT_WRITER_EXPIRE    60    /* seconds between sweeps */
 #define NGX_HTTP_TENANT_READERS          4     /* connections of a worker */
+#define NGX_HTTP_TENANT_WRITER_HOLD      60000 /* milliseconds */
 
 
 struct ngx_http_tenant_reader_s {
@@ -43,6 +44,9 @@ static struct ngx_http_tenant_writer_s *ngx_http_tenant_writer(
     ngx_http_tenant_main_conf_t *tmcf);
 static ngx_int_t ngx_http_tenant_writer_post(
     struct ngx_http_tenant_writer_s *writer);
+static ngx_int_t ngx_http_tenant_writer_start(
+    ngx_http_tenant_main_conf_t *tmcf, ngx_thread_task_t *task);
+static ngx_uint_t ngx_http_tenant_writer_ended(ngx_event_t *ev);
 static void ngx_http_tenant_writer_thread(void *data, ngx_log_t *log);
 static ngx_uint_t ngx_http_tenant_writer_batch(
     struct ngx_http_tenant_writer_s *writer);
@@ -142,6 +146,7 @@ ngx_http_tenant_writer(ngx_http_tenant_main_conf_t *tmcf)
     writer->task->handler = ngx_http_tenant_writer_thread;
     writer->task->event.handler = ngx_http_tenant_writer_done;
     writer->task->event.data = writer;
+    writer->task->event.log = ngx_cycle->log;
 
     /* a document is read into memory, once */
 
@@ -162,6 +167,7 @@ ngx_http_tenant_writer(ngx_http_tenant_main_conf_t *tmcf)
         reader->task->handler = ngx_http_tenant_reader_thread;
         reader->task->event.handler = ngx_http_tenant_reader_done;
         reader->task->event.data = reader;
+        reader->task->event.log = ngx_cycle->log;
 
         ngx_queue_insert_tail(&writer->idle, &reader->queue);
     }
@@ -208,9 +214,7 @@ ngx_http_tenant_writer_post(struct ngx_http_tenant_writer_s *writer)
     ngx_queue_add(&writer->batch, &writer->queue);
     ngx_queue_init(&writer->queue);
 
-    if (ngx_thread_task_post(writer->tmcf->thread_pool, writer->task)
-        != NGX_OK)
-    {
+    if (ngx_http_tenant_writer_start(writer->tmcf, writer->task) != NGX_OK) {
         ngx_queue_add(&writer->queue, &writer->batch);
         ngx_queue_init(&writer->batch);
         return NGX_ERROR;
@@ -219,6 +223,37 @@ ngx_http_tenant_writer_post(struct ngx_http_tenant_writer_s *writer)
     writer->busy = 1;
 
     return NGX_OK;
+}
+
+
+/* A worker that is to quit lives as long as it has timers. */
+
+static ngx_int_t
+ngx_http_tenant_writer_start(ngx_http_tenant_main_conf_t *tmcf,
+    ngx_thread_task_t *task)
+{
+    if (ngx_thread_task_post(tmcf->thread_pool, task) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_add_timer(&task->event, NGX_HTTP_TENANT_WRITER_HOLD);
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_tenant_writer_ended(ngx_event_t *ev)
+{
+    if (ev->timedout) {
+        ev->timedout = 0;
+        ngx_add_timer(ev, NGX_HTTP_TENANT_WRITER_HOLD);
+        return 0;
+    }
+
+    ngx_del_timer(ev);
+
+    return 1;
 }
 
 
@@ -450,6 +485,10 @@ ngx_http_tenant_writer_done(ngx_event_t *ev)
     ngx_http_tenant_job_t            *job;
     struct ngx_http_tenant_writer_s  *writer;
 
+    if (!ngx_http_tenant_writer_ended(ev)) {
+        return;
+    }
+
     writer = ev->data;
     writer->busy = 0;
 
@@ -553,9 +592,7 @@ ngx_http_tenant_reader_post(ngx_http_tenant_reader_t *reader,
     reader->job = job;
     job->reader = reader;
 
-    if (ngx_thread_task_post(reader->tmcf->thread_pool, reader->task)
-        != NGX_OK)
-    {
+    if (ngx_http_tenant_writer_start(reader->tmcf, reader->task) != NGX_OK) {
         job->reader = NULL;
         return NGX_ERROR;
     }
@@ -646,6 +683,10 @@ ngx_http_tenant_reader_done(ngx_event_t *ev)
 {
     ngx_http_tenant_job_t     *job;
     ngx_http_tenant_reader_t  *reader;
+
+    if (!ngx_http_tenant_writer_ended(ev)) {
+        return;
+    }
 
     reader = ev->data;
     job = reader->job;
