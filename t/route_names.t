@@ -33,11 +33,12 @@ my $Dns = Tenant::DNS->new(
     'h2.test'     => { A => ['127.0.0.2'], delay => 0.4 },
     'sub.test'    => { A => ['127.0.0.2'], delay => 0.4 },
     'left.test'   => { A => ['127.0.0.2'], delay => 0.4 },
+    'reload.test' => { A => ['127.0.0.2'], delay => 0.8 },
     'half.test'   => { A => ['127.0.0.9', '127.0.0.2'] },
 );
 
 my @Names = qw(many late silent moves fails gone meta self left half h2 sub
-               nowhere);
+               reload nowhere);
 my $Registry = registry(
     tenant => { acme => { routes => {
         (map { $_ => { model => 'silo', servers => ["\U$_\E.test:$Port"] } }
@@ -58,6 +59,7 @@ my $Token = token();
 my $Listen6 = $Ipv6 ? "listen [::1]:$Port;" : '';
 
 my $Server = Tenant::Server->new(
+    workers => 1,
     http => <<"EOF_HTTP",
     resolver 127.0.0.1:${\ $Dns->port };
     resolver_timeout 1s;
@@ -281,6 +283,23 @@ is(ask('gone'), '127.0.0.2', 'a name has an address');
 $Dns->set('gone.test' => { code => 'NXDOMAIN' });
 ok($Server->wait_until(sub { ask('gone') eq '502' }),
    'a name that has been taken away has none any more');
+
+
+# A worker that is to quit
+
+{
+    my $sock = IO::Socket::INET->new('127.0.0.1:' . $Server->port)
+        or die "connect: $!";
+    my $start = time;
+
+    print {$sock} "GET /reload HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                  . "Authorization: Bearer $Token\r\n\r\n";
+    sleep 0.01 until asked('reload.test') || time > $start + 3;
+
+    ok($Server->reload, 'a reload while a request waits for its name');
+    like(join('', readline $sock), qr{^HTTP/1.1 200 .*127\.0\.0\.2}s,
+         '... takes nothing from it');
+}
 
 $Server->quit;
 is_deeply([$Server->faults], [], 'no sanitizer has found anything');

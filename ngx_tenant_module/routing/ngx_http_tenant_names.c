@@ -228,6 +228,12 @@ ngx_http_tenant_name_wait(ngx_http_tenant_name_t *name,
 {
     waiter->waiting = 1;
     ngx_queue_insert_tail(&name->waiters, &waiter->queue);
+
+    /* a worker that is to quit stays for requests, not for a mere refresh */
+
+    if (name->resolving && name->resolving->event) {
+        name->resolving->event->cancelable = 0;
+    }
 }
 
 
