@@ -189,14 +189,20 @@ ngx_http_tenant_store_prepare(ngx_conf_t *cf, ngx_str_t *path,
 static ngx_uint_t
 ngx_http_tenant_store_frozen(ngx_conf_t *cf, ngx_str_t *path, sqlite3 *db)
 {
+    int               rc;
     u_char           *wal;
     ngx_file_info_t   fi;
 
-    if (sqlite3_db_readonly(db, "main") != 1
-        || sqlite3_exec(db, "SELECT 1 FROM sqlite_schema LIMIT 1", NULL, NULL,
-                        NULL)
-           == SQLITE_OK)
-    {
+    if (sqlite3_db_readonly(db, "main") != 1) {
+        return 0;
+    }
+
+    rc = sqlite3_exec(db, "SELECT 1 FROM sqlite_schema LIMIT 1", NULL, NULL,
+                      NULL);
+
+    /* one that is locked or broken is none that nobody writes */
+
+    if ((rc & 0xff) != SQLITE_READONLY && (rc & 0xff) != SQLITE_CANTOPEN) {
         return 0;
     }
 
