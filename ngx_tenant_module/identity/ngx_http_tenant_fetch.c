@@ -47,6 +47,12 @@ struct ngx_http_tenant_fetch_s {
 
 static ngx_int_t ngx_http_tenant_fetch_setup(ngx_http_tenant_fetch_t *fetch,
     ngx_http_tenant_fetch_conf_t *conf);
+static ngx_int_t ngx_http_tenant_fetch_lines(ngx_http_tenant_fetch_t *fetch,
+    ngx_http_tenant_fetch_conf_t *conf);
+static ngx_int_t ngx_http_tenant_fetch_basic(ngx_http_tenant_fetch_t *fetch,
+    ngx_str_t *userpwd);
+static ngx_int_t ngx_http_tenant_fetch_line(ngx_http_tenant_fetch_t *fetch,
+    const char *line);
 static void ngx_http_tenant_fetch_free(ngx_http_tenant_fetch_t *fetch);
 static size_t ngx_http_tenant_fetch_write(char *data, size_t size, size_t n,
     void *userdata);
@@ -112,12 +118,9 @@ static ngx_int_t
 ngx_http_tenant_fetch_setup(ngx_http_tenant_fetch_t *fetch,
     ngx_http_tenant_fetch_conf_t *conf)
 {
-    char                         *url, *userpwd, header[128];
+    char                         *url;
     CURL                         *easy;
     CURLcode                      rc;
-    ngx_str_t                    *line;
-    ngx_uint_t                    i;
-    struct curl_slist            *list;
     ngx_http_tenant_main_conf_t  *tmcf;
 
     easy = fetch->easy;
@@ -179,13 +182,6 @@ ngx_http_tenant_fetch_setup(ngx_http_tenant_fetch_t *fetch,
         rc |= curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
     }
 
-    list = curl_slist_append(fetch->headers, "Accept: application/json");
-    if (list == NULL) {
-        return NGX_ERROR;
-    }
-
-    fetch->headers = list;
-
     if (conf->post.data) {
         fetch->post.data = ngx_alloc(conf->post.len + 1, fetch->curl->log);
         if (fetch->post.data == NULL) {
@@ -198,57 +194,112 @@ ngx_http_tenant_fetch_setup(ngx_http_tenant_fetch_t *fetch,
         rc |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
                                (curl_off_t) fetch->post.len);
         rc |= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, fetch->post.data);
+    }
 
-        *ngx_snprintf((u_char *) header, sizeof(header) - 1,
-                      "Content-Type: %s", conf->type) = '\0';
+    if (ngx_http_tenant_fetch_lines(fetch, conf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
-        list = curl_slist_append(fetch->headers, header);
-        if (list == NULL) {
-            return NGX_ERROR;
-        }
+    rc |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->headers);
 
-        fetch->headers = list;
+    return rc == CURLE_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+/* The header; libcurl borrows the list. */
+
+static ngx_int_t
+ngx_http_tenant_fetch_lines(ngx_http_tenant_fetch_t *fetch,
+    ngx_http_tenant_fetch_conf_t *conf)
+{
+    char         type[128];
+    ngx_str_t   *line;
+    ngx_uint_t   i;
+
+    if (ngx_http_tenant_fetch_line(fetch, "Accept: application/json")
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (conf->post.data) {
+        *ngx_snprintf((u_char *) type, sizeof(type) - 1, "Content-Type: %s",
+                      conf->type) = '\0';
 
         /* a long text does not wait for "100 Continue" */
 
-        list = curl_slist_append(fetch->headers, "Expect:");
-        if (list == NULL) {
+        if (ngx_http_tenant_fetch_line(fetch, type) != NGX_OK
+            || ngx_http_tenant_fetch_line(fetch, "Expect:") != NGX_OK)
+        {
             return NGX_ERROR;
         }
-
-        fetch->headers = list;
     }
 
     for (i = 0; conf->headers && i < conf->headers->nelts; i++) {
         line = (ngx_str_t *) conf->headers->elts + i;
 
-        list = curl_slist_append(fetch->headers, (char *) line->data);
-        if (list == NULL) {
+        if (ngx_http_tenant_fetch_line(fetch, (char *) line->data) != NGX_OK)
+        {
             return NGX_ERROR;
         }
-
-        fetch->headers = list;
     }
 
-    rc |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->headers);
+    return conf->userpwd.data
+           ? ngx_http_tenant_fetch_basic(fetch, &conf->userpwd) : NGX_OK;
+}
 
-    if (conf->userpwd.data) {
-        userpwd = ngx_alloc(conf->userpwd.len + 1, fetch->curl->log);
-        if (userpwd == NULL) {
-            return NGX_ERROR;
-        }
 
-        (void) ngx_cpystrn((u_char *) userpwd, conf->userpwd.data,
-                           conf->userpwd.len + 1);
+/*
+ * Not as CURLOPT_USERPWD: libcurl keeps copies of that with the connection,
+ * and does not wipe them.
+ */
 
-        rc |= curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long) CURLAUTH_BASIC);
-        rc |= curl_easy_setopt(easy, CURLOPT_USERPWD, userpwd);
+static ngx_int_t
+ngx_http_tenant_fetch_basic(ngx_http_tenant_fetch_t *fetch,
+    ngx_str_t *userpwd)
+{
+    u_char     *p, *line;
+    size_t      len;
+    ngx_int_t   rc;
+    ngx_str_t   encoded;
 
-        ngx_explicit_memzero((u_char *) userpwd, conf->userpwd.len);
-        ngx_free(userpwd);
+    static const char  name[] = "Authorization: Basic ";
+
+    len = sizeof(name) + ngx_base64_encoded_length(userpwd->len);
+
+    line = ngx_alloc(len, fetch->curl->log);
+    if (line == NULL) {
+        return NGX_ERROR;
     }
 
-    return rc == CURLE_OK ? NGX_OK : NGX_ERROR;
+    p = ngx_cpymem(line, name, sizeof(name) - 1);
+    encoded.data = p;
+
+    ngx_encode_base64(&encoded, userpwd);
+    p[encoded.len] = '\0';
+
+    rc = ngx_http_tenant_fetch_line(fetch, (char *) line);
+
+    ngx_explicit_memzero(line, len);
+    ngx_free(line);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_fetch_line(ngx_http_tenant_fetch_t *fetch, const char *line)
+{
+    struct curl_slist  *list;
+
+    list = curl_slist_append(fetch->headers, line);
+    if (list == NULL) {
+        return NGX_ERROR;
+    }
+
+    fetch->headers = list;
+
+    return NGX_OK;
 }
 
 
@@ -269,11 +320,19 @@ ngx_http_tenant_fetch_cancel(ngx_http_tenant_fetch_t *fetch)
 static void
 ngx_http_tenant_fetch_free(ngx_http_tenant_fetch_t *fetch)
 {
+    struct curl_slist  *line;
+
     ngx_queue_remove(&fetch->queue);
 
     if (fetch->easy) {
         (void) curl_multi_remove_handle(fetch->curl->multi, fetch->easy);
         curl_easy_cleanup(fetch->easy);
+    }
+
+    /* credentials, signatures */
+
+    for (line = fetch->headers; line; line = line->next) {
+        ngx_explicit_memzero(line->data, ngx_strlen(line->data));
     }
 
     curl_slist_free_all(fetch->headers);

@@ -42,7 +42,8 @@ typedef struct {
     ngx_str_t                  post;        /* data NULL: GET; copied, and
                                                the copy wiped */
     const char                *type;        /* of post; static */
-    ngx_str_t                  userpwd;     /* "id:secret", Basic; copied */
+    ngx_str_t                  userpwd;     /* "id:secret", Basic; copied,
+                                               and the copy wiped */
     ngx_array_t               *headers;     /* further ones: ngx_str_t lines
                                                that end in NUL; or NULL */
     size_t                     max_size;    /* bytes of body; 0: none is
