@@ -1,6 +1,7 @@
 /* What the rooms do when objects of the registry change or go. */
 
 #include "ngx_http_tenant_module.h"
+#include "identity/ngx_http_tenant_introspect.h"
 #include "identity/ngx_http_tenant_keyset.h"
 #include "metering/ngx_http_tenant_counters.h"
 
@@ -8,6 +9,7 @@
 void
 ngx_http_tenant_changed_issuer(void *data, ngx_http_tenant_issuer_t *issuer)
 {
+    ngx_http_tenant_introspector_retire(issuer->introspector);
     ngx_http_tenant_keyset_retire(issuer->keys);
 }
 
@@ -33,6 +35,7 @@ ngx_http_tenant_removed(void *data, ngx_uint_t kind, ngx_str_t *id,
 
         if (kind == NGX_HTTP_TENANT_KIND_ISSUER) {
             ngx_http_tenant_keyset_forget(shpool, totals, id);
+            ngx_http_tenant_introspector_forget(shpool, totals, id);
         }
 
         if (kind == NGX_HTTP_TENANT_KIND_TENANT && counts) {

@@ -5,18 +5,10 @@
                                            within a tenth of one */
 
 
-typedef struct {
-    ngx_queue_t   queue;
-    time_t        buried;
-    void         *memory;
-    void         *more;
-} ngx_http_tenant_grave_t;
-
-
 void
-ngx_http_tenant_zone_bury(ngx_slab_pool_t *shpool, ngx_queue_t *graves,
-    void *memory, void *more)
+ngx_http_tenant_zone_dig(ngx_slab_pool_t *shpool, ngx_queue_t *graves)
 {
+    void                     *more;
     time_t                    now;
     ngx_queue_t              *q;
     ngx_http_tenant_grave_t  *grave;
@@ -33,25 +25,26 @@ ngx_http_tenant_zone_bury(ngx_slab_pool_t *shpool, ngx_queue_t *graves,
 
         ngx_queue_remove(q);
 
+        /* the grave is part of the memory */
+
+        more = grave->more;
+
         ngx_slab_free_locked(shpool, grave->memory);
 
-        if (grave->more) {
-            ngx_slab_free_locked(shpool, grave->more);
+        if (more) {
+            ngx_slab_free_locked(shpool, more);
         }
-
-        ngx_slab_free_locked(shpool, grave);
     }
+}
 
-    grave = ngx_slab_alloc_locked(shpool, sizeof(ngx_http_tenant_grave_t));
 
-    if (grave == NULL) {
+void
+ngx_http_tenant_zone_bury(ngx_slab_pool_t *shpool, ngx_queue_t *graves,
+    ngx_http_tenant_grave_t *grave, void *memory, void *more)
+{
+    ngx_http_tenant_zone_dig(shpool, graves);
 
-        /* better lost than used by two */
-
-        return;
-    }
-
-    grave->buried = now;
+    grave->buried = ngx_time();
     grave->memory = memory;
     grave->more = more;
 

@@ -14,6 +14,7 @@
 
 
 #include "../ngx_http_tenant_module.h"
+#include "../ngx_http_tenant_zone.h"
 #include "ngx_http_tenant_fetch.h"
 #include "ngx_http_tenant_pending.h"
 
@@ -33,8 +34,9 @@ struct ngx_http_tenant_introspect_conf_s {
 
 /* Of an issuer, in shared memory; plain stores: it is only advice. */
 typedef struct {
-    ngx_str_node_t   sn;             /* sn.str: iss */
-    ngx_queue_t      queue;
+    ngx_str_node_t           sn;     /* sn.str: iss */
+    ngx_queue_t              queue;
+    ngx_http_tenant_grave_t  grave;
 
     ngx_atomic_t     failures;       /* since the newest answer */
     time_t           retry;          /* not before, after a failure */
@@ -181,6 +183,18 @@ ngx_int_t ngx_http_tenant_introspector_check(
 /* In a worker: finds the shared part.  NULL is allowed. */
 void ngx_http_tenant_introspector_start(
     ngx_http_tenant_introspector_t *introspector);
+
+/*
+ * The issuer changed, or went, while somebody holds it: no pointer into shared
+ * memory.  NULL is allowed.
+ */
+void ngx_http_tenant_introspector_retire(
+    ngx_http_tenant_introspector_t *introspector);
+
+/* With the zone's mutex held: the issuer is gone. */
+struct ngx_http_tenant_totals_s;
+void ngx_http_tenant_introspector_forget(ngx_slab_pool_t *shpool,
+    struct ngx_http_tenant_totals_s *totals, ngx_str_t *iss);
 
 /*
  * NGX_OK: may be asked now; NGX_BUSY: when others are done; NGX_DECLINED: an

@@ -4,7 +4,6 @@
 #include "ngx_http_tenant_issuer_state.h"
 #include "tenant_introspection.h"
 #include "../ngx_http_tenant_file.h"
-#include "../metering/ngx_http_tenant_counters.h"
 
 
 #define NGX_HTTP_TENANT_INTROSPECTOR_RUNNING  16    /* in a worker */
@@ -252,55 +251,6 @@ ngx_http_tenant_introspector_wipe(void *data)
         ngx_explicit_memzero(introspector->form.data,
                              introspector->form.len);
     }
-}
-
-
-void
-ngx_http_tenant_introspector_start(
-    ngx_http_tenant_introspector_t *introspector)
-{
-    u_char                                 *p;
-    ngx_str_t                              *iss;
-    ngx_slab_pool_t                        *shpool;
-    ngx_http_tenant_totals_t               *totals;
-    ngx_http_tenant_shared_introspector_t  *sh;
-
-    if (introspector == NULL) {
-        return;
-    }
-
-    iss = &introspector->issuer->sn.str;
-    totals = introspector->tmcf->zone->data;
-    shpool = (ngx_slab_pool_t *) introspector->tmcf->zone->shm.addr;
-
-    ngx_shmtx_lock(&shpool->mutex);
-
-    sh = (ngx_http_tenant_shared_introspector_t *)
-             ngx_str_rbtree_lookup(&totals->introspectors, iss,
-                                   introspector->issuer->sn.node.key);
-
-    if (sh == NULL) {
-        sh = ngx_slab_calloc_locked(shpool,
-                                sizeof(ngx_http_tenant_shared_introspector_t)
-                                + iss->len);
-        if (sh) {
-            p = (u_char *) sh + sizeof(ngx_http_tenant_shared_introspector_t);
-            ngx_memcpy(p, iss->data, iss->len);
-
-            sh->sn.str.data = p;
-            sh->sn.str.len = iss->len;
-            sh->sn.node.key = introspector->issuer->sn.node.key;
-
-            ngx_rbtree_insert(&totals->introspectors, &sh->sn.node);
-            ngx_queue_insert_tail(&totals->introspector_queue, &sh->queue);
-        }
-    }
-
-    ngx_shmtx_unlock(&shpool->mutex);
-
-    /* without room each worker finds out for itself */
-
-    introspector->shared = sh ? sh : &introspector->local;
 }
 
 

@@ -11,6 +11,7 @@
 
 
 #include "../ngx_http_tenant_module.h"
+#include "../ngx_http_tenant_zone.h"
 #include "ngx_http_tenant_fetch.h"
 #include "ngx_http_tenant_pending.h"
 #include "tenant_jwks.h"
@@ -25,8 +26,9 @@ typedef struct {
 
 /* Of an issuer, in shared memory; written under the zone's mutex. */
 typedef struct {
-    ngx_str_node_t   sn;             /* sn.str: iss */
-    ngx_queue_t      queue;
+    ngx_str_node_t           sn;     /* sn.str: iss */
+    ngx_queue_t              queue;
+    ngx_http_tenant_grave_t  grave;
 
     uint64_t         source;         /* hash of the URL; a reload that names
                                         another one starts anew */

@@ -2,7 +2,6 @@
 
 #include "ngx_http_tenant_keyset.h"
 #include "../metering/ngx_http_tenant_counters.h"
-#include "../ngx_http_tenant_zone.h"
 
 
 static void ngx_http_tenant_keyset_moved(ngx_http_tenant_keyset_t *keyset,
@@ -29,6 +28,8 @@ ngx_http_tenant_keyset_shared(ngx_http_tenant_keyset_t *keyset)
                                    keyset->issuer->sn.node.key);
 
     if (sh == NULL) {
+        ngx_http_tenant_zone_dig(shpool, &totals->graves);
+
         sh = ngx_slab_calloc_locked(shpool,
                                     sizeof(ngx_http_tenant_shared_keys_t)
                                     + iss->len);
@@ -75,7 +76,8 @@ ngx_http_tenant_keyset_forget(ngx_slab_pool_t *shpool,
 
     sh->source = 0;
 
-    ngx_http_tenant_zone_bury(shpool, &totals->graves, sh, sh->text);
+    ngx_http_tenant_zone_bury(shpool, &totals->graves, &sh->grave, sh,
+                              sh->text);
 }
 
 

@@ -1,5 +1,4 @@
 #include "ngx_http_tenant_counters.h"
-#include "../ngx_http_tenant_zone.h"
 #include "../identity/ngx_http_tenant_identity.h"
 #include "../routing/ngx_http_tenant_silo.h"
 
@@ -169,7 +168,8 @@ ngx_http_tenant_counters_forget(ngx_slab_pool_t *shpool,
     ngx_queue_remove(&slot->queue);
     totals->slots--;
 
-    ngx_http_tenant_zone_bury(shpool, &totals->graves, slot, NULL);
+    ngx_http_tenant_zone_bury(shpool, &totals->graves, &slot->grave, slot,
+                              NULL);
 }
 
 
@@ -221,6 +221,8 @@ ngx_http_tenant_counters_create(ngx_slab_pool_t *shpool,
 {
     u_char                      *p;
     ngx_http_tenant_counters_t  *slot;
+
+    ngx_http_tenant_zone_dig(shpool, &totals->graves);
 
     slot = ngx_slab_calloc_locked(shpool,
                                   sizeof(ngx_http_tenant_counters_t)

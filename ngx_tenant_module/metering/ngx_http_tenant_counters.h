@@ -8,6 +8,7 @@
 
 
 #include "../ngx_http_tenant_module.h"
+#include "../ngx_http_tenant_zone.h"
 
 
 #define NGX_HTTP_TENANT_BUCKETS  11         /* of duration, without +Inf */
@@ -21,8 +22,9 @@
 
 /* A slot; registered tenants only, so clients cannot make labels. */
 typedef struct {
-    ngx_str_node_t   sn;                    /* sn.str: tenant id */
-    ngx_queue_t      queue;
+    ngx_str_node_t           sn;            /* sn.str: tenant id */
+    ngx_queue_t              queue;
+    ngx_http_tenant_grave_t  grave;
 
     /* by class of status (0: none) and NGX_HTTP_TENANT_DECIDED_* */
     ngx_atomic_t     requests[6][NGX_HTTP_TENANT_DECIDED];

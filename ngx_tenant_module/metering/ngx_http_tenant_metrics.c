@@ -303,8 +303,8 @@ ngx_http_tenant_metrics_text(ngx_http_tenant_text_t *text,
 
 
 /*
- * Issuers whose keys are fetched.  The shared entries are never freed, and
- * their names are the registry's.
+ * Issuers whose keys are fetched.  What goes meanwhile rests before it is
+ * freed; the names are the registry's.
  */
 
 static ngx_int_t
@@ -385,7 +385,7 @@ ngx_http_tenant_metrics_issuers(ngx_http_tenant_text_t *text,
 }
 
 
-/* Issuers that are asked about tokens; the entries are never freed either. */
+/* Issuers that are asked about tokens, in the same way. */
 
 static ngx_int_t
 ngx_http_tenant_metrics_introspectors(ngx_http_tenant_text_t *text,
