@@ -3,6 +3,14 @@
 #include "set.h"
 
 
+/* States of a policy_known_t. */
+enum {
+    KNOWN_NOTHING = 0,
+    KNOWN,
+    KNOWN_UNFIT         /* too many policies: each decision looks anew */
+};
+
+
 /* With more ancestors the index finds sooner what few policies name. */
 #define MASK_ANCESTORS  64
 
@@ -12,6 +20,7 @@ typedef struct {
     const policy_request_t   *request;
     policy_result_t          *result;
     const policy_set_t       *set;
+    policy_known_t           *known;    /* to be filled, or NULL */
     size_t                    mark;     /* of the arena, between policies */
     int                       forbidden;
     int                       limit;
@@ -123,21 +132,62 @@ add_reason(authorizer_t *a, const policy_rule_t *rule, size_t index)
 }
 
 
+/*
+ * What came out for a policy is known for every context unless it looked at
+ * it.  One that failed has a message to be made again.
+ */
+static void
+note(authorizer_t *a, uint32_t index, int rc)
+{
+    policy_known_t  *known;
+
+    known = a->known;
+
+    if (rc == 0 && !a->eval.asked) {
+        return;
+    }
+
+    if (index > UINT16_MAX
+        || known->nsatisfied + known->nopen == POLICY_KNOWN_MAX)
+    {
+        known->state = KNOWN_UNFIT;
+        a->known = NULL;
+        return;
+    }
+
+    if (rc > 0 && !a->eval.asked) {
+        known->policies[known->nsatisfied++] = (uint16_t) index;
+
+    } else {
+        known->policies[POLICY_KNOWN_MAX - ++known->nopen]
+            = (uint16_t) index;
+    }
+}
+
+
 /* Its scope lets the request through. */
 static inline void
 apply(authorizer_t *a, const policy_rule_t *rule, uint32_t index)
 {
     int  rc;
 
+    a->eval.asked = 0;
+
     rc = rule->root == NULL ? 1 : policy_eval_bool(&a->eval, rule->root);
 
     a->eval.arena->cur = a->eval.arena->base + a->mark;
 
+    if (a->eval.limit != NULL) {
+        a->limit = 1;
+        return;
+    }
+
+    if (a->known != NULL) {
+        note(a, index, rc);
+    }
+
     if (rc > 0) {
         add_reason(a, rule, index);
-
-    } else if (rc < 0 && a->eval.limit != NULL) {
-        a->limit = 1;
 
     } else if (rc < 0) {
         add_error(a, index);
@@ -307,6 +357,88 @@ mask_set(authorizer_t *a)
 }
 
 
+/* Only the policies are looked at that ask for the context. */
+static void
+recall(authorizer_t *a, const policy_known_t *known)
+{
+    unsigned              i, n;
+    uint32_t              index;
+    const policy_rule_t  *rules;
+
+    rules = a->set->rules;
+
+    for (i = 0; i < known->nsatisfied && !a->limit; i++) {
+        index = known->policies[i];
+        add_reason(a, &rules[index], index);
+    }
+
+    n = POLICY_KNOWN_MAX - known->nopen;
+
+    for (i = POLICY_KNOWN_MAX; i-- > n && !a->limit; /* void */) {
+        index = known->policies[i];
+        a->result->evaluated++;
+        apply(a, &rules[index], index);
+    }
+}
+
+
+static void
+look(authorizer_t *a)
+{
+    size_t                   i;
+    const policy_request_t  *request;
+
+    request = a->request;
+
+    a->limit = policy_actors_resolve(&a->eval) != 0;
+    a->mark = policy_arena_mark(a->eval.arena);
+
+    for (i = 0; i < request->nsets && !a->limit; i++) {
+        a->set = request->sets[i];
+
+        if (request->flags & POLICY_FULL_SCAN) {
+            scan_set(a);
+
+        } else if ((request->flags & POLICY_BY_INDEX) || !mask_set(a)) {
+            visit_set(a);
+        }
+    }
+}
+
+
+static void
+decide(authorizer_t *a)
+{
+    policy_known_t  *known;
+
+    known = a->request->known;
+
+    if (known == NULL || known->state == KNOWN_UNFIT) {
+        look(a);
+        return;
+    }
+
+    if (known->state == KNOWN) {
+        a->limit = 0;
+        a->mark = policy_arena_mark(a->eval.arena);
+        a->set = a->request->sets[0];
+
+        recall(a, known);
+        return;
+    }
+
+    known->nsatisfied = 0;
+    known->nopen = 0;
+    a->known = known;
+
+    look(a);
+
+    if (a->known != NULL && !a->limit) {
+        known->state = KNOWN;
+    }
+}
+
+
 static int
 cmp_refs(const policy_request_t *request, const policy_ref_t *x,
     const policy_ref_t *y)
@@ -402,6 +534,7 @@ is_valid(const policy_request_t *request, const policy_arena_t *arena)
         || arena == NULL || arena->base == NULL
         || request->nsets > POLICY_MAX_SETS
         || request->nstores > POLICY_MAX_STORES
+        || (request->known != NULL && request->nsets != 1)
         || (request->context.kind != POLICY_RECORD
             && request->context.kind != POLICY_NONE))
     {
@@ -443,24 +576,15 @@ prepare(authorizer_t *a, const policy_request_t *request,
         e->context = policy_value_make_many(POLICY_RECORD, NULL, 0, 1);
     }
 
+    e->resolved = 0;
+    e->actors[POLICY_PRINCIPAL].uid = request->principal;
+    e->actors[POLICY_ACTION].uid = request->action;
+    e->actors[POLICY_RESOURCE].uid = request->resource;
+
     a->request = request;
     a->result = result;
+    a->known = NULL;
     a->forbidden = 0;
-
-    /* resolving one looks at the others: none is known yet */
-
-    e->actors[0].uid = NULL;
-    e->actors[1].uid = NULL;
-    e->actors[2].uid = NULL;
-
-    a->limit = policy_actor_resolve(e, request->principal,
-                                    &e->actors[POLICY_PRINCIPAL]) != 0
-               || policy_actor_resolve(e, request->action,
-                                       &e->actors[POLICY_ACTION]) != 0
-               || policy_actor_resolve(e, request->resource,
-                                       &e->actors[POLICY_RESOURCE]) != 0;
-
-    a->mark = policy_arena_mark(arena);
 }
 
 
@@ -468,7 +592,6 @@ policy_status_t
 policy_authorize(const policy_request_t *request, policy_arena_t *arena,
     policy_result_t *result)
 {
-    size_t        i;
     int64_t       work;
     authorizer_t  a;
 
@@ -481,16 +604,7 @@ policy_authorize(const policy_request_t *request, policy_arena_t *arena,
     prepare(&a, request, arena, result);
     work = a.eval.work;
 
-    for (i = 0; i < request->nsets && !a.limit; i++) {
-        a.set = request->sets[i];
-
-        if (request->flags & POLICY_FULL_SCAN) {
-            scan_set(&a);
-
-        } else if ((request->flags & POLICY_BY_INDEX) || !mask_set(&a)) {
-            visit_set(&a);
-        }
-    }
+    decide(&a);
 
     result->work = (uint32_t) (a.eval.work < 0 ? work : work - a.eval.work);
 

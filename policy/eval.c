@@ -112,10 +112,14 @@ fail_attr(policy_eval_t *e, const policy_node_t *node,
 
 
 static inline policy_value_t
-variable(const policy_eval_t *e, unsigned x)
+variable(policy_eval_t *e, unsigned x)
 {
-    return x == POLICY_CONTEXT ? e->context
-                               : policy_entity(e->actors[x].uid);
+    if (x == POLICY_CONTEXT) {
+        e->asked = 1;
+        return e->context;
+    }
+
+    return policy_entity(e->actors[x].uid);
 }
 
 
@@ -166,9 +170,14 @@ follow(policy_eval_t *e, const policy_node_t *node)
     s = node->u.k.p;
 
     if (node->x == POLICY_CONTEXT) {
+        e->asked = 1;
         found = policy_field_find(e->context.u.p, e->context.len, &s->name);
 
     } else {
+        if (!e->resolved && policy_actors_resolve(e) != 0) {
+            return NULL;
+        }
+
         entity = e->actors[node->x].entity;
         found = entity == NULL ? NULL
                 : policy_field_find(entity->attrs, entity->nattrs, &s->name);
@@ -195,6 +204,7 @@ operand(policy_eval_t *e, const policy_node_t *node, policy_value_t *store)
     }
 
     if (node->op == NODE_VAR && node->x == POLICY_CONTEXT) {
+        e->asked = 1;
         return &e->context;
     }
 

@@ -92,6 +92,8 @@ typedef struct {
 
 typedef struct {
     policy_actor_t                actors[3];    /* by policy_variable_t */
+    unsigned                      resolved;     /* else they are but uids */
+    unsigned                      asked;        /* the context was looked at */
     policy_value_t                context;
     const policy_store_t *const  *stores;
     size_t                        nstores;
@@ -128,6 +130,9 @@ int policy_eval_bool(policy_eval_t *e, const policy_node_t *node);
 int policy_actor_resolve(policy_eval_t *e, const policy_uid_t *uid,
     policy_actor_t *actor);
 
+/* The same for all three, whose uids are set; -1 with limit. */
+int policy_actors_resolve(policy_eval_t *e);
+
 static inline int
 policy_actor_in(const policy_actor_t *actor, const policy_uid_t *uid)
 {
@@ -152,7 +157,7 @@ int policy_eval_limit(policy_eval_t *e, const char *limit);
 #define LIMIT_ANCESTORS  "ancestors"
 
 /* The entity in the first store that has it, or NULL. */
-const policy_entity_t *policy_eval_entity(const policy_eval_t *e,
+const policy_entity_t *policy_eval_entity(policy_eval_t *e,
     const policy_uid_t *uid);
 
 /* x in y: entities; any x and y, with Cedar's type errors */

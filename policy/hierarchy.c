@@ -3,15 +3,16 @@
 #include "eval.h"
 
 
-/* The actor that a uid value stands for, or NULL. */
+/* The actor that a uid value stands for, or NULL: none, or limit. */
 static const policy_actor_t *
-actor_of(const policy_eval_t *e, const policy_uid_t *uid)
+actor_of(policy_eval_t *e, const policy_uid_t *uid)
 {
     int  i;
 
     for (i = 0; i < 3; i++) {
         if (e->actors[i].uid == uid) {
-            return &e->actors[i];
+            return e->resolved || policy_actors_resolve(e) == 0
+                   ? &e->actors[i] : NULL;
         }
     }
 
@@ -44,7 +45,7 @@ find_entity(const policy_eval_t *e, const policy_uid_t *uid)
 
 
 const policy_entity_t *
-policy_eval_entity(const policy_eval_t *e, const policy_uid_t *uid)
+policy_eval_entity(policy_eval_t *e, const policy_uid_t *uid)
 {
     const policy_actor_t  *actor;
 
@@ -154,6 +155,31 @@ policy_actor_resolve(policy_eval_t *e, const policy_uid_t *uid,
 
         if (open != NULL && open->nancestors != 0) {
             return gather(e, entity, actor);
+        }
+    }
+
+    return 0;
+}
+
+
+int
+policy_actors_resolve(policy_eval_t *e)
+{
+    int                  i;
+    const policy_uid_t  *uids[3];
+
+    e->resolved = 1;
+
+    /* resolving one looks at the others: none is known yet */
+
+    for (i = 0; i < 3; i++) {
+        uids[i] = e->actors[i].uid;
+        e->actors[i].uid = NULL;
+    }
+
+    for (i = 0; i < 3; i++) {
+        if (policy_actor_resolve(e, uids[i], &e->actors[i]) != 0) {
+            return -1;
         }
     }
 

@@ -480,6 +480,31 @@ int policy_set_uses_tag(const policy_set_t *set, policy_variable_t variable,
 #define POLICY_BY_INDEX   2u  /* by the index, however few */
 
 /*
+ * What is known of a decision whatever its context: which policies are
+ * satisfied, which are not, and which look at the context.  The first call
+ * with a zeroed one fills it, later calls evaluate the policies that are
+ * left open and no other.  It may be used again as long as principal,
+ * action, resource, what stands in the stores, and the only set are the
+ * same; to keep track of that is the caller's part.  The result is the same
+ * but for `evaluated` and `work`.  It holds no pointers.
+ */
+#define POLICY_KNOWN_MAX  14
+
+typedef struct {
+    uint8_t   state;            /* 0: nothing is known yet */
+    uint8_t   nsatisfied;       /* policies[0 .. nsatisfied) */
+    uint8_t   nopen;            /* the last ones of policies[] */
+    uint16_t  policies[POLICY_KNOWN_MAX];
+} policy_known_t;
+
+/* Whether the decision does not depend on the context at all. */
+static inline int
+policy_known_all(const policy_known_t *known)
+{
+    return known->state == 1 && known->nopen == 0;
+}
+
+/*
  * Stores are layers: an entity is looked up in their order, and the first
  * that has it gives its attributes, tags and parents.  Ancestors go on in
  * the other stores where a store has no record of a parent.  Sets are
@@ -499,6 +524,7 @@ typedef struct {
     size_t                         nsets;      /* may be 0: denies */
     uint32_t                       flags;
     uint32_t                       work;       /* 0: POLICY_MAX_WORK */
+    policy_known_t                *known;      /* or NULL; nsets is 1 then */
 } policy_request_t;
 
 typedef enum {

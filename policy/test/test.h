@@ -58,6 +58,7 @@ TCase *store_case(void);
 TCase *pack_case(void);
 TCase *set_case(void);
 TCase *authorize_case(void);
+TCase *known_case(void);
 TCase *memory_case(void);
 TCase *hostile_case(void);
 TCase *schema_case(void);
