@@ -7,7 +7,11 @@
 
 
 static const policy_uid_t *ngx_http_tenant_authz_action(
-    ngx_http_tenant_authz_t *authz, ngx_str_t *name, policy_uid_t *uid);
+    ngx_http_tenant_authz_t *authz, ngx_str_t *name, policy_uid_t *uid,
+    ngx_uint_t *number);
+static policy_known_t *ngx_http_tenant_authz_known(
+    ngx_http_tenant_identity_t *identity,
+    ngx_http_tenant_policies_t *policies, ngx_uint_t action, uint64_t agent);
 static ngx_int_t ngx_http_tenant_authz_asked(
     ngx_http_tenant_main_conf_t *tmcf, ngx_http_tenant_ctx_t *ctx,
     ngx_http_tenant_tenant_t **held, policy_uid_t *uid);
@@ -23,6 +27,11 @@ static ngx_int_t ngx_http_tenant_authz_note(ngx_http_request_t *r,
     ngx_http_tenant_ctx_t *ctx, policy_result_t *result);
 static void ngx_http_tenant_authz_errors(ngx_http_request_t *r,
     policy_result_t *result);
+
+
+_Static_assert(sizeof(policy_known_t)
+               <= sizeof(((ngx_http_tenant_known_t *) 0)->known),
+               "what the engine knows fits");
 
 
 /* the order is that of NGX_HTTP_TENANT_CONTEXT_* */
@@ -42,9 +51,14 @@ ngx_http_tenant_authz_init_process(ngx_cycle_t *cycle,
     ngx_http_tenant_main_conf_t *tmcf)
 {
     void                     *buffer;
+    ngx_uint_t                number;
+    policy_uid_t              uid;
     ngx_http_tenant_authz_t  *authz;
 
-    authz = ngx_palloc(cycle->pool, sizeof(ngx_http_tenant_authz_t));
+    static ngx_str_t  invoke = ngx_string("InvokeAgent");
+    static ngx_str_t  ping = ngx_string("PingAgent");
+
+    authz = ngx_pcalloc(cycle->pool, sizeof(ngx_http_tenant_authz_t));
     buffer = ngx_palloc(cycle->pool, POLICY_SCRATCH);
 
     if (authz == NULL || buffer == NULL) {
@@ -57,12 +71,8 @@ ngx_http_tenant_authz_init_process(ngx_cycle_t *cycle,
         || policy_uid_init(&authz->anonymous, POLICY_STR("Anonymous"),
                            POLICY_STR("anonymous"))
            != POLICY_OK
-        || policy_uid_init(&authz->invoke, POLICY_STR("Action"),
-                           POLICY_STR("InvokeAgent"))
-           != POLICY_OK
-        || policy_uid_init(&authz->ping, POLICY_STR("Action"),
-                           POLICY_STR("PingAgent"))
-           != POLICY_OK)
+        || ngx_http_tenant_authz_action(authz, &invoke, &uid, &number) == NULL
+        || ngx_http_tenant_authz_action(authz, &ping, &uid, &number) == NULL)
     {
         return NGX_ERROR;
     }
@@ -73,37 +83,89 @@ ngx_http_tenant_authz_init_process(ngx_cycle_t *cycle,
 }
 
 
-/* The two usual names are hashed once; tenant_action may make any other. */
+/*
+ * One of the worker's own, with its number from 1; or, with 0, what is made
+ * in "uid" of the name.  NULL: no Cedar entity can have that name.
+ */
 
 static const policy_uid_t *
 ngx_http_tenant_authz_action(ngx_http_tenant_authz_t *authz, ngx_str_t *name,
-    policy_uid_t *uid)
+    policy_uid_t *uid, ngx_uint_t *number)
 {
-    policy_str_t  id;
+    ngx_uint_t     i;
+    policy_str_t   id;
+    policy_uid_t  *action;
 
-    if (name->len == authz->invoke.id_len
-        && ngx_memcmp(name->data, authz->invoke.id, name->len) == 0)
-    {
-        return &authz->invoke;
-    }
+    action = authz->actions;
 
-    if (name->len == authz->ping.id_len
-        && ngx_memcmp(name->data, authz->ping.id, name->len) == 0)
-    {
-        return &authz->ping;
+    for (i = 0; i < authz->nactions; i++) {
+        if (name->len == action[i].id_len
+            && ngx_memcmp(name->data, action[i].id, name->len) == 0)
+        {
+            *number = i + 1;
+            return &action[i];
+        }
     }
 
     id.data = (char *) name->data;
     id.len = name->len;
+    *number = 0;
+
+    if (i < NGX_HTTP_TENANT_ACTIONS
+        && name->len <= NGX_HTTP_TENANT_ACTION_KEPT)
+    {
+        ngx_memcpy(authz->names[i], name->data, name->len);
+        id.data = authz->names[i];
+
+        if (policy_uid_init(&action[i], POLICY_STR("Action"), id)
+            != POLICY_OK)
+        {
+            return NULL;
+        }
+
+        authz->nactions = i + 1;
+        *number = i + 1;
+
+        return &action[i];
+    }
 
     return policy_uid_init(uid, POLICY_STR("Action"), id) == POLICY_OK
            ? uid : NULL;
 }
 
 
+/*
+ * What the engine knows of this decision from an earlier one, or is to note
+ * of it.  Nothing that it depends on changes under the same identity: its
+ * entity and its tenant's are made once, and an agent that changed has an
+ * entity with another number.
+ */
+
+static policy_known_t *
+ngx_http_tenant_authz_known(ngx_http_tenant_identity_t *identity,
+    ngx_http_tenant_policies_t *policies, ngx_uint_t action, uint64_t agent)
+{
+    uint64_t                  asked;
+    ngx_http_tenant_known_t  *known;
+
+    known = &identity->known;
+    asked = agent * (NGX_HTTP_TENANT_ACTIONS + 1) + action;
+
+    if (known->asked != asked || known->policies != policies) {
+        ngx_memzero(known, sizeof(ngx_http_tenant_known_t));
+        known->policies = policies;
+        known->asked = asked;
+    }
+
+    return (policy_known_t *) known->known;
+}
+
+
 ngx_int_t
 ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 {
+    uint64_t                      number;
+    ngx_uint_t                    n;
     policy_uid_t                  action, resource;
     policy_status_t               rc;
     policy_arena_t               *arena;
@@ -119,6 +181,7 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
     ngx_http_tenant_main_conf_t  *tmcf;
 
     held = NULL;
+    number = 0;
 
     tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
     tlcf = ngx_http_get_module_loc_conf(r, ngx_http_tenant_module);
@@ -170,16 +233,24 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 
         stores[request.nstores++] = agent->store;
         request.resource = agent->uid;
+        number = agent->number;
     }
 
     request.action = ngx_http_tenant_authz_action(tmcf->authz, &ctx->action,
-                                                  &action);
+                                                  &action, &n);
     if (request.action == NULL) {
         goto fault;
     }
 
-    if (ngx_http_tenant_authz_context(r, policies, arena, &request.context)
-        != NGX_OK)
+    if (identity && number && n) {
+        request.known = ngx_http_tenant_authz_known(identity, policies, n,
+                                                    number);
+    }
+
+    if ((request.known == NULL || !policy_known_all(request.known))
+        && ngx_http_tenant_authz_context(r, policies, arena,
+                                         &request.context)
+           != NGX_OK)
     {
         goto fault;
     }

@@ -50,6 +50,17 @@ typedef struct {
 ngx_int_t ngx_http_tenant_principal(ngx_http_request_t *r,
     ngx_http_tenant_user_t *user);
 
+/*
+ * What is known of the decisions about an identity, whatever their context:
+ * of the last policies, action and agent that it met.  Zeroed with the
+ * identity, and authz/'s own from then on.
+ */
+typedef struct {
+    ngx_http_tenant_policies_t      *policies;  /* NULL: nothing is known */
+    uint64_t                         asked;     /* action and agent */
+    uint64_t                         known[4];  /* of the engine */
+} ngx_http_tenant_known_t;
+
 /* Memory for the worker's decisions. */
 ngx_int_t ngx_http_tenant_authz_init_process(ngx_cycle_t *cycle,
     ngx_http_tenant_main_conf_t *tmcf);

@@ -149,10 +149,14 @@ ngx_http_tenant_entity_create(const char *type, ngx_str_t *id,
     policy_uid_t               uid;
     ngx_http_tenant_entity_t  *entity;
 
+    static uint64_t  number;
+
     entity = calloc(1, sizeof(ngx_http_tenant_entity_t));
     if (entity == NULL) {
         return NULL;
     }
+
+    entity->number = ++number;
 
     t.data = type;
     t.len = ngx_strlen(type);

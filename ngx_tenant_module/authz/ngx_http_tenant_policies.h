@@ -35,6 +35,7 @@ extern const policy_memory_t  ngx_http_tenant_policy_memory;
 typedef struct {
     const policy_uid_t  *uid;       /* the store's own */
     policy_store_t      *store;
+    uint64_t             number;    /* from 1, none twice in a worker */
     unsigned             packed:1;  /* the store is one block */
 } ngx_http_tenant_entity_t;
 
@@ -72,12 +73,21 @@ ngx_int_t ngx_http_tenant_principal_init_process(ngx_cycle_t *cycle,
     ngx_http_tenant_main_conf_t *tmcf);
 
 
+/*
+ * Names of actions that are hashed once: the two usual ones, and the first
+ * that tenant_action makes.
+ */
+#define NGX_HTTP_TENANT_ACTIONS      16
+#define NGX_HTTP_TENANT_ACTION_KEPT  64      /* bytes; longer ones are not */
+
 /* What a worker keeps for its decisions. */
 typedef struct ngx_http_tenant_authz_s {
     policy_arena_t  *arena;
     policy_uid_t     anonymous;
-    policy_uid_t     invoke;
-    policy_uid_t     ping;
+    ngx_uint_t       nactions;
+    policy_uid_t     actions[NGX_HTTP_TENANT_ACTIONS];
+    char             names[NGX_HTTP_TENANT_ACTIONS]
+                          [NGX_HTTP_TENANT_ACTION_KEPT];
 } ngx_http_tenant_authz_t;
 
 

@@ -10,6 +10,7 @@
 #include "../ngx_http_tenant_module.h"
 #include "tenant_cache.h"
 #include "tenant_claims.h"
+#include "../authz/ngx_http_tenant_authz.h"
 
 
 /*
@@ -34,6 +35,7 @@ struct ngx_http_tenant_identity_s {
     unsigned                    introspected:1; /* not verified by keys */
 
     void                       *entity;     /* of authz/; NULL: no policies */
+    ngx_http_tenant_known_t     known;      /* of decisions */
 };
 
 
