@@ -7,13 +7,8 @@
 
 
 #define TENANT_CACHE_ENTRIES_MAX  ((size_t) 1 << 24)
-#define TENANT_CACHE_BLOCK        16        /* bytes hashed at once */
-#define TENANT_CACHE_WORDS        (TENANT_CACHE_TOKEN_MAX / 8)
 #define TENANT_CACHE_SLOTS_MIN    64
 #define TENANT_CACHE_USED         UINT32_C(0x80000000)
-
-__extension__ typedef unsigned __int128  tenant_uint128_t;
-
 
 /* Two of them share a cache line. */
 typedef struct {
@@ -25,29 +20,6 @@ typedef struct {
 } tenant_cache_slot_t;
 
 
-/*
- * Why a tag may stand for a token.  NH (Black, Halevi, Krawczyk, Krovetz,
- * Rogaway, "UMAC", 1999) with 64-bit words makes two different tokens of one
- * length collide with probability 2^-64 over the choice of words, and a
- * second pass with the words moved on by two (their Toeplitz construction)
- * is as good as an independent one: 2^-128 for both.  The 256 bits and the
- * length then go through two strongly universal hashes with keys of their
- * own (Lemire and Kaser, "Strongly universal string hashing is fast", 2014),
- * of 64 bits each: another 2^-128, also for tokens of different lengths.
- *
- * A token that was not verified is thus taken for one that was with
- * probability 2^-127 for each entry, below 2^-103 for the largest cache.
- * This is over the key, of which nothing must get out: a tag never leaves
- * the worker, and what timing could tell of a tag's place is no linear
- * function of it (tenant_cache_home()).
- */
-typedef struct {
-    uint64_t          words[TENANT_CACHE_WORDS + 2];
-    tenant_uint128_t  last[2][6];
-    uint64_t          place[2];
-} tenant_cache_key_t;
-
-
 struct tenant_cache_s {
     tenant_cache_conf_t    conf;
     tenant_cache_stats_t   stats;
@@ -55,83 +27,28 @@ struct tenant_cache_s {
     size_t                 mask;            /* number of slots - 1 */
     size_t                 hand;            /* the slot to be looked at next */
     tenant_cache_key_t     key;
+    uint64_t               place[2];
 };
-
-
-static inline uint64_t
-tenant_cache_load(const char *p)
-{
-    uint64_t  word;
-
-    memcpy(&word, p, sizeof(word));
-    return word;
-}
-
-
-static inline void
-tenant_cache_block(const char *p, const uint64_t *words,
-    tenant_uint128_t *sums)
-{
-    uint64_t  a = tenant_cache_load(p), b = tenant_cache_load(p + 8);
-
-    sums[0] += (tenant_uint128_t) (a + words[0]) * (b + words[1]);
-    sums[1] += (tenant_uint128_t) (a + words[2]) * (b + words[3]);
-}
-
-
-static inline uint64_t
-tenant_cache_last(const tenant_uint128_t *key, const tenant_uint128_t *sums,
-    size_t len)
-{
-    tenant_uint128_t  sum;
-
-    sum = (uint64_t) sums[0] * key[0] + (uint64_t) (sums[0] >> 64) * key[1]
-          + (uint64_t) sums[1] * key[2] + (uint64_t) (sums[1] >> 64) * key[3]
-          + len * key[4] + key[5];
-
-    return (uint64_t) (sum >> 64);
-}
 
 
 tenant_cache_tag_t
 tenant_cache_tag(const tenant_cache_t *cache, const char *token, size_t len)
 {
-    const tenant_cache_key_t  *key = &cache->key;
-    const uint64_t            *words = key->words;
-    const char                *end = token + len / TENANT_CACHE_BLOCK
-                                                 * TENANT_CACHE_BLOCK;
-    tenant_uint128_t           sums[2] = { 0, 0 };
-    tenant_cache_tag_t         tag = { 0, 0 };
-    char                       last[TENANT_CACHE_BLOCK] = { 0 };
-
-    if (len > TENANT_CACHE_TOKEN_MAX) {
-        return tag;
-    }
-
-    for (; token < end; token += TENANT_CACHE_BLOCK) {
-        tenant_cache_block(token, words, sums);
-        words += 2;
-    }
-
-    if (len % TENANT_CACHE_BLOCK) {
-        memcpy(last, token, len % TENANT_CACHE_BLOCK);
-        tenant_cache_block(last, words, sums);
-    }
-
-    tag.first = tenant_cache_last(key->last[0], sums, len);
-    tag.second = tenant_cache_last(key->last[1], sums, len);
-    return tag;
+    return tenant_cache_hash(&cache->key, token, len);
 }
 
 
-/* The slot where looking for the tag begins. */
+/*
+ * The slot where looking for the tag begins.  What timing could tell of it
+ * is no linear function of the tag.
+ */
 static inline size_t
 tenant_cache_home(const tenant_cache_t *cache, tenant_cache_tag_t tag)
 {
     tenant_uint128_t  product;
 
-    product = (tenant_uint128_t) (tag.first ^ cache->key.place[0])
-              * (tag.second ^ cache->key.place[1]);
+    product = (tenant_uint128_t) (tag.first ^ cache->place[0])
+              * (tag.second ^ cache->place[1]);
 
     return (size_t) ((uint64_t) product ^ (uint64_t) (product >> 64))
            & cache->mask;
@@ -226,7 +143,9 @@ tenant_cache_create(const tenant_cache_conf_t *conf)
                                   * sizeof(tenant_cache_slot_t));
 
     if (cache->slots == NULL
-        || RAND_priv_bytes((unsigned char *) &cache->key, sizeof(cache->key))
+        || !tenant_cache_key_init(&cache->key)
+        || RAND_priv_bytes((unsigned char *) cache->place,
+                           sizeof(cache->place))
            != 1)
     {
         tenant_cache_destroy(cache);

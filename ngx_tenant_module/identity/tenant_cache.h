@@ -1,9 +1,9 @@
 /*
  * Verified tokens of one worker, so that a repeated token costs a hash.  Of
- * a token nothing is kept but 128 bits of a keyed universal hash: what they
- * are worth is argued in the source.  Bounded in entries and bytes; what was
- * not found for long leaves first (a clock).  Every operation is O(1) but
- * for tenant_cache_drop_if(), and an insertion that doubles the table.
+ * a token nothing is kept but 128 bits of a keyed universal hash.  Bounded
+ * in entries and bytes; what was not found for long leaves first (a clock).
+ * Every operation is O(1) but for tenant_cache_drop_if(), and an insertion
+ * that doubles the table.
  *
  * For one thread.
  */
@@ -11,24 +11,11 @@
 #ifndef TENANT_CACHE_H
 #define TENANT_CACHE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
+#include "tenant_cache_hash.h"
 #include "tenant_str.h"
 
 
-#define TENANT_CACHE_TOKEN_MAX  16384       /* bytes; longer is not kept */
-
-
 typedef struct tenant_cache_s  tenant_cache_t;
-
-
-/* Stands for a token in one cache; all zero: for one that is not kept. */
-typedef struct {
-    uint64_t  first;
-    uint64_t  second;
-} tenant_cache_tag_t;
 
 
 typedef struct {

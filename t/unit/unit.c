@@ -167,6 +167,7 @@ main(void)
     srunner_add_suite(runner, suite_secret());
     srunner_add_suite(runner, suite_actor());
     srunner_add_suite(runner, suite_cache());
+    srunner_add_suite(runner, suite_cache_hash());
     srunner_add_suite(runner, suite_siphash());
     srunner_add_suite(runner, suite_health());
     srunner_add_suite(runner, suite_sessions());

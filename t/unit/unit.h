@@ -15,6 +15,7 @@
 Suite *suite_actor(void);
 Suite *suite_b64url(void);
 Suite *suite_cache(void);
+Suite *suite_cache_hash(void);
 Suite *suite_claim_path(void);
 Suite *suite_claims(void);
 Suite *suite_discovery(void);
