@@ -6,6 +6,7 @@ use warnings;
 
 use lib 't/lib';
 
+use JSON::PP ();
 use Test::More;
 
 use Tenant::Fixtures;
@@ -163,6 +164,44 @@ ok($Server->quit, 'nginx quits');
 is_deeply([$Server->faults], [], 'no sanitizer has found anything');
 unlike($Server->error_log, qr/\[(?:alert|emerg)\]/, 'no alert');
 $Server->remove;
+
+# Who operates the gateway is nobody's to learn: issuers of operators are listed
+# nowhere, and take no place in the list from others
+
+{
+    my $staff = registry(issuer => { map { ("https://a-$_.staff.test" => {
+        operators => JSON::PP::true, jwks_file => 'acme.jwks' }) } 1 .. 70 });
+
+    for my $path ($staff->{path},
+                  "$staff->{dir}/registry.db seed=$staff->{path}")
+    {
+        my $kind = $path =~ /seed/ ? 'a database' : 'a document';
+        my $server = Tenant::Server->new(
+            http => "tenant_registry $path; tenant_policy off;",
+            server => <<'CONF');
+location /all { tenant_auth on; tenant_resource https://gw.test/all; }
+location /staff {
+    tenant_auth on;
+    tenant_resource https://gw.test/staff;
+    tenant_authorization_servers https://a-1.staff.test;
+}
+location ^~ /.well-known/oauth-protected-resource { tenant_metadata; }
+CONF
+        $server->start or die $server->error_log;
+
+        my $got = $server->request(GET => "$WELL_KNOWN/all");
+        is($got->status, 200, "with operators in $kind there are metadata");
+        is_deeply([sort @{ $got->json->{authorization_servers} }], $ALL,
+                  '... that list no issuer of theirs');
+        is_deeply($server->request(GET => "$WELL_KNOWN/staff")
+                         ->json->{authorization_servers},
+                  ['https://a-1.staff.test'],
+                  '... unless the location names it');
+        ok($server->quit, '... nginx quits');
+        is_deeply([$server->faults], [], '... no sanitizer has found anything');
+        $server->remove;
+    }
+}
 
 {
     my $bad = Tenant::Server->new(

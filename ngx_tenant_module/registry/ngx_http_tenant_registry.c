@@ -289,7 +289,7 @@ ngx_int_t
 ngx_http_tenant_registry_issuers(ngx_http_tenant_registry_t *registry,
     ngx_http_tenant_tenant_t *tenant, ngx_uint_t max, ngx_array_t *list)
 {
-    ngx_str_t                  *iss, none;
+    ngx_str_t                  *iss;
     ngx_uint_t                  i;
     sqlite3_stmt               *stmt;
     ngx_http_tenant_issuers_t   ctx;
@@ -334,12 +334,9 @@ ngx_http_tenant_registry_issuers(ngx_http_tenant_registry_t *registry,
         ngx_http_tenant_store_bind(stmt, 3, &tenant->sn.str);
 
     } else {
-        ngx_str_set(&none, "");
-        stmt = registry->store->stmts[NGX_HTTP_TENANT_STMT_IDS];
+        stmt = registry->store->stmts[NGX_HTTP_TENANT_STMT_ISSUERS];
 
-        (void) sqlite3_bind_int64(stmt, 1, NGX_HTTP_TENANT_KIND_ISSUER);
-        ngx_http_tenant_store_bind(stmt, 2, &none);
-        (void) sqlite3_bind_int64(stmt, 3, max);
+        (void) sqlite3_bind_int64(stmt, 1, max);
     }
 
     return ngx_http_tenant_registry_names(registry, stmt, max, list);
@@ -396,6 +393,14 @@ static ngx_int_t
 ngx_http_tenant_registry_listed(void *data, ngx_str_node_t *sn)
 {
     ngx_http_tenant_issuers_t  *ctx = data;
+
+    ngx_http_tenant_issuer_t  *issuer;
+
+    issuer = (ngx_http_tenant_issuer_t *) sn;
+
+    if (issuer->operators) {
+        return NGX_OK;
+    }
 
     if (ctx->list->nelts == ctx->max) {
         return NGX_DECLINED;

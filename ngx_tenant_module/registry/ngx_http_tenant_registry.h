@@ -263,7 +263,8 @@ void ngx_http_tenant_object_grew(ngx_http_tenant_object_t *object,
 
 /*
  * Names of issuers, "max" at most, appended to "list" (ngx_str_t, in its
- * pool): of the tenant (bound ones included), or all (NULL).
+ * pool): of the tenant (bound ones included), or of all tenants (NULL), which
+ * operators' are not among.
  */
 ngx_int_t ngx_http_tenant_registry_issuers(
     ngx_http_tenant_registry_t *registry, ngx_http_tenant_tenant_t *tenant,

@@ -40,6 +40,9 @@ static const char *const  ngx_http_tenant_store_sql[] = {
 
     "SELECT id FROM objects WHERE kind = ? AND id > ? ORDER BY id LIMIT ?",
 
+    "SELECT id FROM objects WHERE kind = 4"
+    " AND json_extract(body, '$.operators') IS NULL ORDER BY id LIMIT ?",
+
     "PRAGMA data_version",
 
     "SELECT id, ifnull(json_extract(body, '$.issued_before'), 0), expires"

@@ -61,6 +61,7 @@ typedef enum {
     NGX_HTTP_TENANT_STMT_CHANGED,    /* -> oldest, newest seq; 0: none */
     NGX_HTTP_TENANT_STMT_REFERRERS,  /* kind, rkind, rid -> id; ascending */
     NGX_HTTP_TENANT_STMT_IDS,        /* kind, after, limit -> id; ascending */
+    NGX_HTTP_TENANT_STMT_ISSUERS,    /* limit -> id, none of operators */
     NGX_HTTP_TENANT_STMT_VERSION,    /* -> changes by other connections */
     NGX_HTTP_TENANT_STMT_REVOCATIONS, /* time -> id, before, expires */
     NGX_HTTP_TENANT_STMT_REVOCATION, /* time, id -> the same */
