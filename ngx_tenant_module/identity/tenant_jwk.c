@@ -527,7 +527,8 @@ static void
 tenant_jwk_clear_context(const tenant_jwk_t *jwk, tenant_jwk_context_t *ctx)
 {
     if (jwk->algs & TENANT_ALGS_HMAC) {
-        EVP_MAC_CTX_free(ctx->mac);
+        EVP_MD_CTX_free(ctx->hmac.inner);
+        EVP_MD_CTX_free(ctx->hmac.outer);
 
     } else if (jwk->algs & TENANT_ALG_BIT(TENANT_ALG_EDDSA)) {
         EVP_MD_CTX_free(ctx->md);

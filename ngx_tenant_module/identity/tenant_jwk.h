@@ -24,10 +24,15 @@
 #define TENANT_JWK_CONTEXTS        6        /* algorithms of an RSA key */
 
 
+/* What was begun with the key of an OKP or oct is copied for each use. */
 typedef union {
-    EVP_PKEY_CTX  *pkey;            /* RSA, EC */
-    EVP_MD_CTX    *md;              /* OKP: a template, copied for each use */
-    EVP_MAC_CTX   *mac;             /* oct */
+    EVP_PKEY_CTX    *pkey;          /* RSA, EC */
+    EVP_MD_CTX      *md;            /* OKP */
+
+    struct {
+        EVP_MD_CTX  *inner;         /* RFC 2104 section 4 */
+        EVP_MD_CTX  *outer;
+    } hmac;                         /* oct: both or none */
 } tenant_jwk_context_t;
 
 

@@ -95,7 +95,8 @@ size_t tenant_jwks_find(const tenant_jwks_t *jwks, tenant_str_t kid,
 
 /*
  * Verifies sig over msg.  alg must be in the key's set; if not, the answer is
- * TENANT_VERIFY_BAD.  The OpenSSL error queue is empty afterwards.
+ * TENANT_VERIFY_BAD.  Nothing of ours is in the OpenSSL error queue
+ * afterwards.
  */
 tenant_verify_t tenant_jwks_verify(tenant_jwks_t *jwks, size_t index,
     tenant_alg_t alg, const char *msg, size_t msg_len, const uint8_t *sig,

@@ -1,7 +1,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/rsa.h>
@@ -14,6 +13,10 @@
  * outer one, and each INTEGER with a zero before a set top bit.
  */
 #define TENANT_VERIFY_DER_MAX  (3 + 2 * (3 + TENANT_JWK_COORDINATE_MAX))
+
+#define TENANT_VERIFY_BLOCK_MAX  128        /* bytes, of SHA-384 and SHA-512 */
+#define TENANT_VERIFY_IPAD       0x36       /* RFC 2104 section 2 */
+#define TENANT_VERIFY_OPAD       0x5c
 
 
 /* ORDER tenant_verifier_t */
@@ -65,34 +68,68 @@ tenant_verifier_clear(tenant_verifier_t *verifier)
     size_t  i;
 
     for (i = 0; i < 3; i++) {
-        EVP_MD_CTX_free(verifier->ctx[i]);
+        EVP_MD_CTX_free(verifier->begun[i]);
         EVP_MD_free(verifier->md[i]);
     }
 
-    EVP_MD_CTX_free(verifier->copy);
+    EVP_MD_CTX_free(verifier->work);
     memset(verifier, 0, sizeof(*verifier));
 }
 
 
-/* The message's digest for alg; false is a fault. */
-static bool
-tenant_verify_digest(tenant_verifier_t *verifier, tenant_alg_t alg,
-    const char *msg, size_t msg_len, uint8_t *digest)
+/* A digest of the first len bytes of what is to come; NULL is a fault. */
+static EVP_MD_CTX *
+tenant_verify_begin(const EVP_MD *md, const uint8_t *first, size_t len)
 {
-    unsigned  i = tenant_verify_digest_index(alg);
+    EVP_MD_CTX  *ctx = EVP_MD_CTX_new();
+
+    if (ctx == NULL || EVP_DigestInit_ex2(ctx, md, NULL) != 1
+        || EVP_DigestUpdate(ctx, first, len) != 1)
+    {
+        EVP_MD_CTX_free(ctx);
+        return NULL;
+    }
+
+    return ctx;
+}
+
+
+/* What alg needs of the verifier; false is a fault. */
+static bool
+tenant_verify_ready(tenant_verifier_t *verifier, tenant_alg_t alg)
+{
+    unsigned  i;
+
+    if (verifier->work == NULL) {
+        verifier->work = EVP_MD_CTX_new();
+    }
+
+    if (alg == TENANT_ALG_EDDSA) {
+        return verifier->work != NULL;
+    }
+
+    i = tenant_verify_digest_index(alg);
 
     if (verifier->md[i] == NULL) {
         verifier->md[i] = EVP_MD_fetch(NULL, tenant_verify_digests[i], NULL);
     }
 
-    if (verifier->ctx[i] == NULL) {
-        verifier->ctx[i] = EVP_MD_CTX_new();
+    if (verifier->begun[i] == NULL && verifier->md[i] != NULL) {
+        verifier->begun[i] = tenant_verify_begin(verifier->md[i], NULL, 0);
     }
 
-    return verifier->md[i] != NULL && verifier->ctx[i] != NULL
-           && EVP_DigestInit_ex2(verifier->ctx[i], verifier->md[i], NULL) == 1
-           && EVP_DigestUpdate(verifier->ctx[i], msg, msg_len) == 1
-           && EVP_DigestFinal_ex(verifier->ctx[i], digest, NULL) == 1;
+    return verifier->work != NULL && verifier->begun[i] != NULL;
+}
+
+
+/* A digest that was begun, of len bytes more; false is a fault. */
+static bool
+tenant_verify_digest(EVP_MD_CTX *work, const EVP_MD_CTX *begun,
+    const void *data, size_t len, uint8_t *digest)
+{
+    return EVP_MD_CTX_copy_ex(work, begun) == 1
+           && EVP_DigestUpdate(work, data, len) == 1
+           && EVP_DigestFinal_ex(work, digest, NULL) == 1;
 }
 
 
@@ -143,16 +180,16 @@ tenant_verify_pkey(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
     tenant_alg_t alg, const char *msg, size_t msg_len, const uint8_t *sig,
     size_t sig_len)
 {
+    unsigned       i = tenant_verify_digest_index(alg);
     EVP_PKEY_CTX  *ctx;
     uint8_t        digest[EVP_MAX_MD_SIZE];
 
-    if (!tenant_verify_digest(verifier, alg, msg, msg_len, digest)) {
-        return TENANT_VERIFY_FAULT;
-    }
-
     ctx = tenant_verify_pkey_context(verifier, jwk, alg);
 
-    if (ctx == NULL) {
+    if (ctx == NULL
+        || !tenant_verify_digest(verifier->work, verifier->begun[i], msg,
+                                 msg_len, digest))
+    {
         return TENANT_VERIFY_FAULT;
     }
 
@@ -247,10 +284,6 @@ tenant_verify_eddsa(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
 {
     EVP_MD_CTX  *ctx;
 
-    if (verifier->copy == NULL) {
-        verifier->copy = EVP_MD_CTX_new();
-    }
-
     if (jwk->contexts[0].md == NULL) {
         ctx = EVP_MD_CTX_new();
 
@@ -264,70 +297,93 @@ tenant_verify_eddsa(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
         jwk->contexts[0].md = ctx;
     }
 
-    if (verifier->copy == NULL
-        || EVP_MD_CTX_copy_ex(verifier->copy, jwk->contexts[0].md) != 1)
-    {
+    if (EVP_MD_CTX_copy_ex(verifier->work, jwk->contexts[0].md) != 1) {
         return TENANT_VERIFY_FAULT;
     }
 
-    return EVP_DigestVerify(verifier->copy, sig, jwk->sig_len,
+    return EVP_DigestVerify(verifier->work, sig, jwk->sig_len,
                             (const uint8_t *) msg, msg_len) == 1
            ? TENANT_VERIFY_OK : tenant_verify_refused(TENANT_ALG_EDDSA);
 }
 
 
-static EVP_MAC_CTX *
-tenant_verify_mac_context(tenant_jwk_t *jwk, tenant_alg_t alg)
+/* RFC 2104 section 2: a key as a block, zeroes after it; false is a fault */
+static bool
+tenant_verify_hmac_block(const EVP_MD *md, const tenant_jwk_t *jwk,
+    uint8_t *block, size_t size)
 {
-    EVP_MAC_CTX  **kept = &jwk->contexts[alg - jwk->first].mac;
-    EVP_MAC_CTX   *ctx;
-    EVP_MAC       *mac;
-    OSSL_PARAM     params[2];
+    memset(block, 0, size);
 
-    if (*kept != NULL) {
-        return *kept;
+    if (jwk->secret_len > size) {
+        return EVP_Digest(jwk->secret, jwk->secret_len, block, NULL, md, NULL)
+               == 1;
     }
 
-    mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    ctx = EVP_MAC_CTX_new(mac);
-    EVP_MAC_free(mac);                      /* the context has its own */
-
-    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
-        (char *) tenant_verify_digests[tenant_verify_digest_index(alg)], 0);
-    params[1] = OSSL_PARAM_construct_end();
-
-    if (ctx == NULL
-        || EVP_MAC_init(ctx, jwk->secret, jwk->secret_len, params) != 1)
-    {
-        EVP_MAC_CTX_free(ctx);
-        return NULL;
-    }
-
-    *kept = ctx;
-    return ctx;
+    memcpy(block, jwk->secret, jwk->secret_len);
+    return true;
 }
 
 
-/* RFC 7518 section 3.2; the comparison takes the same time for all inputs */
-static tenant_verify_t
-tenant_verify_hmac(tenant_jwk_t *jwk, tenant_alg_t alg, const char *msg,
-    size_t msg_len, const uint8_t *sig, size_t sig_len)
+/* The two digests of alg that begin with the key. */
+static bool
+tenant_verify_hmac_begin(const EVP_MD *md, const tenant_jwk_t *jwk,
+    tenant_jwk_context_t *ctx)
 {
-    EVP_MAC_CTX  *ctx;
-    uint8_t       mac[EVP_MAX_MD_SIZE];
-    size_t        mac_len;
-    int           differ;
+    uint8_t  block[TENANT_VERIFY_BLOCK_MAX];
+    size_t   i, size = (size_t) EVP_MD_get_block_size(md);
+
+    if (tenant_verify_hmac_block(md, jwk, block, size)) {
+
+        for (i = 0; i < size; i++) {
+            block[i] ^= TENANT_VERIFY_IPAD;
+        }
+
+        ctx->hmac.inner = tenant_verify_begin(md, block, size);
+
+        for (i = 0; i < size; i++) {
+            block[i] ^= TENANT_VERIFY_IPAD ^ TENANT_VERIFY_OPAD;
+        }
+
+        ctx->hmac.outer = tenant_verify_begin(md, block, size);
+    }
+
+    OPENSSL_cleanse(block, sizeof(block));
+
+    if (ctx->hmac.inner == NULL || ctx->hmac.outer == NULL) {
+        EVP_MD_CTX_free(ctx->hmac.inner);
+        EVP_MD_CTX_free(ctx->hmac.outer);
+        memset(ctx, 0, sizeof(*ctx));
+        return false;
+    }
+
+    return true;
+}
+
+
+/*
+ * RFC 7518 section 3.2; the comparison takes the same time for all inputs.
+ * OpenSSL's EVP_MAC keeps the two digests as well, and spends as much as one
+ * of the copies on parameters and sizes that never change here.
+ */
+static tenant_verify_t
+tenant_verify_hmac(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
+    tenant_alg_t alg, const char *msg, size_t msg_len, const uint8_t *sig,
+    size_t sig_len)
+{
+    tenant_jwk_context_t  *ctx = &jwk->contexts[alg - jwk->first];
+    const EVP_MD          *md = verifier->md[tenant_verify_digest_index(alg)];
+    uint8_t                mac[EVP_MAX_MD_SIZE];
+    int                    differ;
 
     if (sig_len != tenant_alg_digest_len(alg)) {
         return TENANT_VERIFY_BAD;
     }
 
-    ctx = tenant_verify_mac_context(jwk, alg);
-
-    if (ctx == NULL || EVP_MAC_init(ctx, NULL, 0, NULL) != 1
-        || EVP_MAC_update(ctx, (const uint8_t *) msg, msg_len) != 1
-        || EVP_MAC_final(ctx, mac, &mac_len, sizeof(mac)) != 1
-        || mac_len != sig_len)
+    if ((ctx->hmac.inner == NULL && !tenant_verify_hmac_begin(md, jwk, ctx))
+        || !tenant_verify_digest(verifier->work, ctx->hmac.inner, msg,
+                                 msg_len, mac)
+        || !tenant_verify_digest(verifier->work, ctx->hmac.outer, mac,
+                                 sig_len, mac))
     {
         return TENANT_VERIFY_FAULT;
     }
@@ -345,6 +401,14 @@ tenant_verify_asymmetric(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
 {
     if (sig_len != jwk->sig_len) {
         return TENANT_VERIFY_BAD;
+    }
+
+    /*
+     * What others left in the queue must not be taken for our failure.  To
+     * clear what is empty costs more than to look.
+     */
+    if (ERR_peek_error() != 0) {
+        ERR_clear_error();
     }
 
     if (alg == TENANT_ALG_EDDSA) {
@@ -366,11 +430,12 @@ tenant_verify(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
 {
     tenant_verify_t  result;
 
-    /* what others left in the queue must not be taken for our failure */
-    ERR_clear_error();
+    if (!tenant_verify_ready(verifier, alg)) {
+        result = TENANT_VERIFY_FAULT;
 
-    if (jwk->algs & TENANT_ALGS_HMAC) {
-        result = tenant_verify_hmac(jwk, alg, msg, msg_len, sig, sig_len);
+    } else if (jwk->algs & TENANT_ALGS_HMAC) {
+        result = tenant_verify_hmac(verifier, jwk, alg, msg, msg_len, sig,
+                                    sig_len);
 
     } else {
         result = tenant_verify_asymmetric(verifier, jwk, alg, msg, msg_len,

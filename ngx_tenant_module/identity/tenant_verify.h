@@ -18,8 +18,8 @@
 /* Shared by the keys of a set; all zero at first, filled when needed. */
 typedef struct {
     EVP_MD      *md[3];             /* SHA-256, SHA-384, SHA-512 */
-    EVP_MD_CTX  *ctx[3];
-    EVP_MD_CTX  *copy;              /* of an OKP key's template */
+    EVP_MD_CTX  *begun[3];          /* of nothing yet: copied for each use */
+    EVP_MD_CTX  *work;              /* a copy of what was begun */
 } tenant_verifier_t;
 
 

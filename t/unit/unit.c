@@ -156,6 +156,7 @@ main(void)
     srunner_add_suite(runner, suite_vectors());
     srunner_add_suite(runner, suite_jwks());
     srunner_add_suite(runner, suite_signature());
+    srunner_add_suite(runner, suite_verify());
     srunner_add_suite(runner, suite_libjwt());
     srunner_add_suite(runner, suite_jws());
     srunner_add_suite(runner, suite_claim_path());

@@ -33,6 +33,7 @@ Suite *suite_signature(void);
 Suite *suite_siphash(void);
 Suite *suite_value(void);
 Suite *suite_vectors(void);
+Suite *suite_verify(void);
 
 
 /*
