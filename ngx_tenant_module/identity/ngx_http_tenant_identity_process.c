@@ -85,6 +85,7 @@ ngx_http_tenant_identity_stop_keys(void *data, ngx_str_node_t *sn)
 {
     ngx_http_tenant_issuer_t  *issuer = (ngx_http_tenant_issuer_t *) sn;
 
+    ngx_http_tenant_introspector_stop(issuer->introspector);
     ngx_http_tenant_keyset_stop(issuer->keys);
 
     return NGX_OK;
@@ -137,6 +138,7 @@ static void
 ngx_http_tenant_identity_stop_issuer(void *data,
     ngx_http_tenant_issuer_t *issuer)
 {
+    ngx_http_tenant_introspector_stop(issuer->introspector);
     ngx_http_tenant_keyset_stop(issuer->keys);
 }
 

@@ -6,7 +6,8 @@
  *     introspect      the request: which tokens, and what becomes of them
  *     introspections  what was asked lately, of this worker
  *     answer          what came of one of those
- *     introspector    an issuer's endpoint: whether and how it can be asked
+ *     introspector    an issuer's endpoint: whether and how it can be asked,
+ *                     where it is, and what all workers know of it
  */
 
 #ifndef NGX_HTTP_TENANT_INTROSPECT_H
@@ -53,6 +54,13 @@ struct ngx_http_tenant_introspector_s {
     /* form-urlencoded; wiped with the configuration */
     ngx_str_t                               userpwd;    /* "id:secret" */
     ngx_str_t                               form;       /* "&client_id=..." */
+
+    /* where the registry names no endpoint */
+    ngx_str_t                               endpoint;   /* empty: not known
+                                                           (any more) */
+    ngx_http_tenant_fetch_t                *fetch;      /* of discovery */
+    time_t                                  refresh;    /* the next is due */
+    time_t                                  expires;    /* of the endpoint */
 
     ngx_http_tenant_shared_introspector_t  *shared;
     ngx_http_tenant_shared_introspector_t   local;  /* the zone is full */
@@ -150,6 +158,13 @@ ngx_int_t ngx_http_tenant_introspections_ask(
     ngx_http_tenant_refusal_t *refusal);
 
 /*
+ * The endpoint of those that wait has become known, or it has turned out that
+ * they cannot be asked about now.  The caller holds the issuer.
+ */
+void ngx_http_tenant_introspections_settle(
+    ngx_http_tenant_introspector_t *introspector);
+
+/*
  * Sets state, claims or refusal, and how long they are kept, by an answer;
  * or as if there were none.
  */
@@ -180,8 +195,10 @@ ngx_int_t ngx_http_tenant_introspector_check(
     ngx_http_tenant_main_conf_t *tmcf, ngx_http_tenant_issuer_t *issuer,
     ngx_log_t *log, ngx_str_t *error);
 
-/* In a worker: finds the shared part.  NULL is allowed. */
+/* In a worker: finds the shared part.  NULL is allowed in both. */
 void ngx_http_tenant_introspector_start(
+    ngx_http_tenant_introspector_t *introspector);
+void ngx_http_tenant_introspector_stop(
     ngx_http_tenant_introspector_t *introspector);
 
 /*
@@ -197,10 +214,22 @@ void ngx_http_tenant_introspector_forget(ngx_slab_pool_t *shpool,
     struct ngx_http_tenant_totals_s *totals, ngx_str_t *iss);
 
 /*
- * NGX_OK: may be asked now; NGX_BUSY: when others are done; NGX_DECLINED: an
- * attempt has failed lately.
+ * NGX_OK: may be asked now; NGX_BUSY: when others are done, or the endpoint is
+ * known; NGX_DECLINED: an attempt has failed lately.
  */
 ngx_int_t ngx_http_tenant_introspector_ready(
+    ngx_http_tenant_introspector_t *introspector);
+
+/*
+ * Makes sure that the endpoint becomes known, and stays so: starts to fetch the
+ * discovery document if that is due.  NGX_ERROR: it is not known, and the fetch
+ * could not be started.
+ */
+ngx_int_t ngx_http_tenant_introspector_discover(
+    ngx_http_tenant_introspector_t *introspector);
+
+/* The URL to ask at, in place; empty: not known (yet). */
+ngx_str_t *ngx_http_tenant_introspector_endpoint(
     ngx_http_tenant_introspector_t *introspector);
 
 /* The body of a question about the token; to be wiped.  NULL: no memory. */

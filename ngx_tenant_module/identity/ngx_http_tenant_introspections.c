@@ -98,7 +98,9 @@ ngx_http_tenant_introspections_ask(
 
     rc = ngx_http_tenant_introspector_ready(introspector);
 
-    if (rc == NGX_DECLINED) {
+    if (rc == NGX_DECLINED
+        || ngx_http_tenant_introspector_discover(introspector) != NGX_OK)
+    {
         detail = ngx_http_tenant_introspection_failed;
 
     } else if (rc == NGX_OK
@@ -184,7 +186,7 @@ ngx_http_tenant_introspections_run(
 
     ngx_memzero(&conf, sizeof(ngx_http_tenant_fetch_conf_t));
 
-    conf.url = introspector->issuer->introspection->endpoint;
+    conf.url = *ngx_http_tenant_introspector_endpoint(introspector);
     conf.post = entry->post;
     conf.type = "application/x-www-form-urlencoded";
     conf.userpwd = introspector->userpwd;
@@ -253,7 +255,6 @@ ngx_http_tenant_introspections_done(void *data,
 {
     ngx_http_tenant_introspection_entry_t  *entry = data;
 
-    ngx_queue_t                       *q;
     ngx_http_tenant_introspector_t    *introspector;
     ngx_http_tenant_introspections_t  *all;
 
@@ -270,6 +271,19 @@ ngx_http_tenant_introspections_done(void *data,
     ngx_http_tenant_introspection_answer(entry, answer);
     ngx_http_tenant_introspections_finish(entry);
 
+    ngx_http_tenant_introspections_settle(introspector);
+
+    ngx_http_tenant_object_unref(&introspector->issuer->object);
+}
+
+
+void
+ngx_http_tenant_introspections_settle(
+    ngx_http_tenant_introspector_t *introspector)
+{
+    ngx_queue_t                            *q;
+    ngx_http_tenant_introspection_entry_t  *entry;
+
     /* those who wait for their turn would only learn the same, later */
 
     while (introspector->nwaiting
@@ -285,9 +299,7 @@ ngx_http_tenant_introspections_done(void *data,
         ngx_http_tenant_introspections_finish(entry);
     }
 
-    ngx_http_tenant_object_unref(&introspector->issuer->object);
-
-    ngx_http_tenant_introspections_next(all);
+    ngx_http_tenant_introspections_next(introspector->tmcf->introspections);
 }
 
 

@@ -132,6 +132,14 @@ ngx_http_tenant_introspector_url(ngx_http_tenant_main_conf_t *tmcf,
     const char  *what;
 
     url = &issuer->introspection->endpoint;
+
+    if (url->data == NULL) {
+
+        /* that of the discovery document is judged as one of keys */
+
+        return NGX_OK;
+    }
+
     what = ngx_http_tenant_fetch_check(tmcf, url);
 
     if (what == NULL) {
@@ -251,6 +259,10 @@ ngx_http_tenant_introspector_wipe(void *data)
         ngx_explicit_memzero(introspector->form.data,
                              introspector->form.len);
     }
+
+    if (introspector->endpoint.data) {
+        ngx_free(introspector->endpoint.data);
+    }
 }
 
 
@@ -258,17 +270,23 @@ ngx_int_t
 ngx_http_tenant_introspector_ready(
     ngx_http_tenant_introspector_t *introspector)
 {
+    ngx_uint_t                              known, trying;
     ngx_http_tenant_shared_introspector_t  *sh;
 
     sh = introspector->shared;
 
+    known = (ngx_http_tenant_introspector_endpoint(introspector)->len != 0);
+    trying = known ? introspector->running != 0
+                   : introspector->fetch != NULL;
+
     /* after a failure one request finds out whether it is over */
 
-    if (sh->failures && (ngx_time() < sh->retry || introspector->running)) {
+    if (sh->failures && (ngx_time() < sh->retry || trying)) {
         return NGX_DECLINED;
     }
 
-    return introspector->running < NGX_HTTP_TENANT_INTROSPECTOR_RUNNING
+    return known
+           && introspector->running < NGX_HTTP_TENANT_INTROSPECTOR_RUNNING
            ? NGX_OK : NGX_BUSY;
 }
 
@@ -376,18 +394,19 @@ ngx_http_tenant_introspector_state(
     ngx_http_tenant_introspector_t *introspector)
 {
     json_t                                 *state;
-    ngx_http_tenant_introspection_t        *in;
+    ngx_str_t                              *url;
     ngx_http_tenant_shared_introspector_t  *sh;
 
-    in = introspector->issuer->introspection;
+    url = ngx_http_tenant_introspector_endpoint(introspector);
     sh = introspector->shared;
 
     state = json_object();
 
     if (state == NULL
         || json_object_set_new(state, "endpoint",
-                               json_stringn((char *) in->endpoint.data,
-                                            in->endpoint.len))
+                               url->len ? json_stringn((char *) url->data,
+                                                       url->len)
+                                        : json_null())
            != 0
         || json_object_set_new(state, "status",
                                json_string(sh->failures ? "failing"

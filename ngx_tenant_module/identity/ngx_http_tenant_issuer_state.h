@@ -28,7 +28,7 @@
  *         "keys": [ { "kid": "a", "algorithms": ["RS256"] }, { … } ]
  *       },
  *       "introspection": {           where there is one
- *         "endpoint": "https://…",
+ *         "endpoint": "https://…",   null: discovery has not told it yet
  *         "status": "ok",            or failing, unknown: not asked yet
  *         "answered": "2026-01-01T12:00:00Z",    newest good answer
  *         "retry": null,             not to be asked before, if failing

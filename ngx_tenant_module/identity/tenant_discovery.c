@@ -10,6 +10,7 @@ static const char *const  tenant_discovery_reasons[] = {
     "is not valid JSON",
     "is of another issuer",
     "has no jwks_uri",
+    "has no introspection_endpoint",
     "no memory for it",
 };
 
@@ -33,14 +34,14 @@ tenant_discovery_text(const json_t *root, const char *name)
 }
 
 
-tenant_discovery_status_t
-tenant_discovery_parse(tenant_discovery_t *discovery, const char *text,
+static tenant_discovery_status_t
+tenant_discovery_read(tenant_discovery_t *discovery, const char *text,
     size_t len, tenant_str_t issuer, tenant_json_error_t *err)
 {
-    tenant_discovery_status_t  status = TENANT_DISCOVERY_OK;
-    tenant_str_t               said;
+    tenant_str_t  said;
 
     discovery->jwks_uri = (tenant_str_t) { NULL, 0 };
+    discovery->introspection_endpoint = (tenant_str_t) { NULL, 0 };
     discovery->root = tenant_json_parse(text, len, &tenant_discovery_limits,
                                         err);
 
@@ -50,17 +51,51 @@ tenant_discovery_parse(tenant_discovery_t *discovery, const char *text,
     }
 
     said = tenant_discovery_text(discovery->root, "issuer");
-    discovery->jwks_uri = tenant_discovery_text(discovery->root, "jwks_uri");
 
     if (said.data == NULL || !tenant_str_eq(said, issuer)) {
-        status = TENANT_DISCOVERY_ISSUER;
+        tenant_discovery_free(discovery);
+        return TENANT_DISCOVERY_ISSUER;
+    }
 
-    } else if (discovery->jwks_uri.data == NULL) {
+    discovery->jwks_uri = tenant_discovery_text(discovery->root, "jwks_uri");
+    discovery->introspection_endpoint =
+        tenant_discovery_text(discovery->root, "introspection_endpoint");
+
+    return TENANT_DISCOVERY_OK;
+}
+
+
+tenant_discovery_status_t
+tenant_discovery_parse(tenant_discovery_t *discovery, const char *text,
+    size_t len, tenant_str_t issuer, tenant_json_error_t *err)
+{
+    tenant_discovery_status_t  status;
+
+    status = tenant_discovery_read(discovery, text, len, issuer, err);
+
+    if (status == TENANT_DISCOVERY_OK && discovery->jwks_uri.data == NULL) {
+        tenant_discovery_free(discovery);
         status = TENANT_DISCOVERY_NO_JWKS_URI;
     }
 
-    if (status != TENANT_DISCOVERY_OK) {
+    return status;
+}
+
+
+tenant_discovery_status_t
+tenant_discovery_parse_introspection(tenant_discovery_t *discovery,
+    const char *text, size_t len, tenant_str_t issuer,
+    tenant_json_error_t *err)
+{
+    tenant_discovery_status_t  status;
+
+    status = tenant_discovery_read(discovery, text, len, issuer, err);
+
+    if (status == TENANT_DISCOVERY_OK
+        && discovery->introspection_endpoint.data == NULL)
+    {
         tenant_discovery_free(discovery);
+        status = TENANT_DISCOVERY_NO_INTROSPECTION;
     }
 
     return status;
@@ -74,4 +109,5 @@ tenant_discovery_free(tenant_discovery_t *discovery)
 
     discovery->root = NULL;
     discovery->jwks_uri = (tenant_str_t) { NULL, 0 };
+    discovery->introspection_endpoint = (tenant_str_t) { NULL, 0 };
 }

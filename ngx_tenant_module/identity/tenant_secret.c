@@ -49,16 +49,35 @@ tenant_secret_same(const json_t *a, const json_t *b, const char *name)
 }
 
 
+/* Without an endpoint it is where the discovery document says. */
 static bool
-tenant_secret_keep_client(json_t *now, const json_t *before)
+tenant_secret_same_endpoint(const json_t *issuer, const json_t *before)
 {
-    json_t  *secret = json_object_get(before, "client_secret");
+    const json_t  *now = json_object_get(issuer, "introspection");
+    const json_t  *was = json_object_get(before, "introspection");
+
+    if (json_object_get(now, "endpoint") == NULL
+        && json_object_get(was, "endpoint") == NULL)
+    {
+        return tenant_secret_same(issuer, before, "discovery");
+    }
+
+    return tenant_secret_same(now, was, "endpoint");
+}
+
+
+static bool
+tenant_secret_keep_client(json_t *issuer, const json_t *before)
+{
+    json_t        *now = json_object_get(issuer, "introspection");
+    const json_t  *was = json_object_get(before, "introspection");
+    json_t        *secret = json_object_get(was, "client_secret");
 
     if (!json_is_object(now) || secret == NULL
         || json_object_get(now, "client_secret") != NULL
         || json_object_get(now, "client_secret_file") != NULL
-        || !tenant_secret_same(now, before, "endpoint")
-        || !tenant_secret_same(now, before, "client_id"))
+        || !tenant_secret_same_endpoint(issuer, before)
+        || !tenant_secret_same(now, was, "client_id"))
     {
         return true;
     }
@@ -116,7 +135,5 @@ tenant_secret_keep(json_t *issuer, const json_t *before)
         }
     }
 
-    return tenant_secret_keep_client(json_object_get(issuer, "introspection"),
-                                     json_object_get(before,
-                                                     "introspection"));
+    return tenant_secret_keep_client(issuer, before);
 }

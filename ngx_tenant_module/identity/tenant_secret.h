@@ -22,8 +22,8 @@ bool tenant_secret_conceal(json_t *issuer);
 
 /*
  * Puts the secrets that the object had before back where it has none: that
- * of the client if endpoint and client_id are the same, as a secret is for
- * whom it was given for; and that of a symmetric key if its kid is the same.
+ * of the client if endpoint (or the discovery URL, where that names it) and
+ * client_id are the same, as a secret is for whom it was given for; and that of a symmetric key if its kid is the same.
  * False: no memory.  A merge patch is applied to what was concealed, so that
  * another endpoint does not come by the secret either.
  */

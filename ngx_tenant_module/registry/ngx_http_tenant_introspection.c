@@ -7,6 +7,10 @@
 #define NGX_HTTP_TENANT_INTROSPECTION_TTL_MAX  3600
 
 
+static ngx_int_t ngx_http_tenant_introspection_endpoint(ngx_pool_t *pool,
+    const ngx_http_tenant_json_t *issuer, const ngx_http_tenant_json_t *at,
+    ngx_http_tenant_introspection_t *introspection,
+    ngx_http_tenant_json_error_t *err);
 static ngx_int_t ngx_http_tenant_introspection_secret(ngx_pool_t *pool,
     ngx_str_t *dir, const ngx_http_tenant_json_t *at,
     ngx_http_tenant_introspection_t *introspection,
@@ -53,8 +57,7 @@ ngx_http_tenant_introspection_read(ngx_pool_t *pool, ngx_str_t *dir,
                                     ngx_http_tenant_introspection_members,
                                     err)
         != NGX_OK
-        || ngx_http_tenant_json_required(pool, &at, "endpoint",
-                                         &in->endpoint, err)
+        || ngx_http_tenant_introspection_endpoint(pool, issuer, &at, in, err)
            != NGX_OK
         || ngx_http_tenant_json_required(pool, &at, "client_id",
                                          &in->client_id, err)
@@ -81,6 +84,31 @@ ngx_http_tenant_introspection_read(ngx_pool_t *pool, ngx_str_t *dir,
     *introspection = in;
 
     return NGX_OK;
+}
+
+
+/* Without one the issuer's discovery document has to name it. */
+
+static ngx_int_t
+ngx_http_tenant_introspection_endpoint(ngx_pool_t *pool,
+    const ngx_http_tenant_json_t *issuer, const ngx_http_tenant_json_t *at,
+    ngx_http_tenant_introspection_t *introspection,
+    ngx_http_tenant_json_error_t *err)
+{
+    ngx_int_t                rc;
+    ngx_http_tenant_json_t   child;
+
+    rc = ngx_http_tenant_json_string(pool, at, "endpoint",
+                                     &introspection->endpoint, err);
+
+    if (rc == NGX_DECLINED
+        && ngx_http_tenant_json_member(issuer, "discovery", &child) != NGX_OK)
+    {
+        return ngx_http_tenant_json_fail(at, err, "has no \"endpoint\", and "
+                                         "the issuer has no \"discovery\"");
+    }
+
+    return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
 }
 
 

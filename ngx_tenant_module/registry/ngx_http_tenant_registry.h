@@ -149,7 +149,7 @@ typedef struct {
 
 /* How an issuer is asked about its tokens, RFC 7662. */
 typedef struct {
-    ngx_str_t        endpoint;
+    ngx_str_t        endpoint;    /* data NULL: as "discovery" names it */
     ngx_str_t        client_id;
     ngx_str_t        secret;      /* wiped with the pool; empty: in a file */
     ngx_str_t        secret_file; /* full path, or empty */

@@ -48,6 +48,40 @@ check_document(const tenant_discovery_t *discovery, tenant_str_t issuer,
 }
 
 
+/* The same of who is only asked about tokens. */
+static void
+check_endpoint(const char *text, size_t len, tenant_str_t issuer)
+{
+    tenant_discovery_status_t  status;
+    tenant_json_error_t        err = { TENANT_JSON_OK, 0 };
+    tenant_discovery_t         discovery;
+    const json_t              *value;
+    json_t                    *root;
+
+    status = tenant_discovery_parse_introspection(&discovery, text, len,
+                                                  issuer, &err);
+
+    must(status != TENANT_DISCOVERY_NO_MEMORY);
+    must((status == TENANT_DISCOVERY_OK) == (discovery.root != NULL));
+    must((status == TENANT_DISCOVERY_JSON) == (err.code != TENANT_JSON_OK));
+
+    if (status != TENANT_DISCOVERY_OK) {
+        return;
+    }
+
+    root = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+    must(root != NULL);
+
+    value = json_object_get(root, "introspection_endpoint");
+    must(json_string_length(value) != 0
+         && strcmp(json_string_value(value),
+                   discovery.introspection_endpoint.data) == 0);
+
+    json_decref(root);
+    tenant_discovery_free(&discovery);
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -70,6 +104,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* exactly as long as said, for the sanitizer to see */
     text = malloc(len ? len : 1);
     memcpy(text, lf + 1, len);
+
+    check_endpoint(text, len, issuer);
 
     status = tenant_discovery_parse(&discovery, text, len, issuer, &err);
 

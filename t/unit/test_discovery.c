@@ -6,6 +6,7 @@
 
 #define ISS  "https://i.example/a"
 #define URI  "https://i.example/a/keys"
+#define ASK  "https://i.example/a/ask"
 
 
 static tenant_discovery_t   discovery;
@@ -89,6 +90,64 @@ START_TEST(a_document_is_of_exactly_its_issuer)
 END_TEST
 
 
+static const struct {
+    const char                 *text;
+    tenant_discovery_status_t   status;
+} endpoints[] = {
+    { "{\"issuer\":\"" ISS "\",\"jwks_uri\":\"" URI "\","
+      "\"introspection_endpoint\":\"" ASK "\"}", TENANT_DISCOVERY_OK },
+    { "{\"issuer\":\"" ISS "\",\"introspection_endpoint\":\""
+      "https:\\/\\/i.\\u0065xample/a/ask\",\"jwks_uri\":1}",
+      TENANT_DISCOVERY_OK },
+
+    { "{\"issuer\":\"" ISS "/\",\"introspection_endpoint\":\"" ASK "\"}",
+      TENANT_DISCOVERY_ISSUER },
+    { "{\"introspection_endpoint\":\"" ASK "\"}", TENANT_DISCOVERY_ISSUER },
+
+    { "{\"issuer\":\"" ISS "\",\"jwks_uri\":\"" URI "\"}",
+      TENANT_DISCOVERY_NO_INTROSPECTION },
+    { "{\"issuer\":\"" ISS "\",\"introspection_endpoint\":\"\"}",
+      TENANT_DISCOVERY_NO_INTROSPECTION },
+    { "{\"issuer\":\"" ISS "\",\"introspection_endpoint\":[\"" ASK "\"]}",
+      TENANT_DISCOVERY_NO_INTROSPECTION },
+    { "{\"issuer\":\"" ISS "\",\"introspection_endpoint\":null}",
+      TENANT_DISCOVERY_NO_INTROSPECTION },
+    { "{\"issuer\":\"" ISS "\",\"Introspection_endpoint\":\"" ASK "\"}",
+      TENANT_DISCOVERY_NO_INTROSPECTION },
+
+    { "{\"issuer\":\"" ISS "\",\"introspection_endpoint\":\"" ASK "\"",
+      TENANT_DISCOVERY_JSON },
+    { "{\"issuer\":\"" ISS "\",\"introspection_endpoint\":\"" ASK "\","
+      "\"introspection_endpoint\":\"https://e.example\"}",
+      TENANT_DISCOVERY_JSON },
+};
+
+
+START_TEST(who_is_asked_about_tokens_needs_no_keys)
+{
+    const char                 *text = endpoints[_i].text;
+    tenant_discovery_status_t   status;
+
+    memset(&discovery, 0xa5, sizeof(discovery));
+    status = tenant_discovery_parse_introspection(&discovery, text,
+                                                  strlen(text),
+                                                  tenant_str(ISS), &err);
+
+    ck_assert_msg(status == endpoints[_i].status, "%s: %s", text,
+                  tenant_discovery_reason(status));
+
+    if (status == TENANT_DISCOVERY_OK) {
+        ck_assert(tenant_str_eq(discovery.introspection_endpoint,
+                                tenant_str(ASK)));
+        tenant_discovery_free(&discovery);
+    }
+
+    ck_assert_ptr_null(discovery.root);
+    ck_assert_ptr_null(discovery.introspection_endpoint.data);
+}
+END_TEST
+
+
 START_TEST(a_document_of_more_than_64_kb_is_refused)
 {
     static char  text[65536 + 2];
@@ -150,6 +209,8 @@ suite_discovery(void)
 
     tcase_add_loop_test(t, a_document_is_of_exactly_its_issuer, 0,
                         sizeof(rows) / sizeof(rows[0]));
+    tcase_add_loop_test(t, who_is_asked_about_tokens_needs_no_keys, 0,
+                        sizeof(endpoints) / sizeof(endpoints[0]));
     tcase_add_test(t, a_document_of_more_than_64_kb_is_refused);
     tcase_add_test(t, no_memory_is_not_a_verdict_on_the_document);
     tcase_add_test(t, every_status_has_a_reason);

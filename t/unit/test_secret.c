@@ -6,6 +6,7 @@
 
 
 #define CLIENT  "\"endpoint\":\"https://i.example\",\"client_id\":\"c\""
+#define NAMED   "\"client_id\":\"c\""
 #define SECRET  ",\"client_secret\":\"s\""
 #define OCT     "{\"kty\":\"oct\",\"kid\":\"a\",\"k\":\"secret\"}"
 #define NO_OCT  "{\"kty\":\"oct\",\"kid\":\"a\"}"
@@ -92,6 +93,29 @@ static const struct {
     { "{\"introspection\":{\"endpoint\":\"https://i.example\","
       "\"client_id\":\"d\"}}",
       "{\"introspection\":{" CLIENT SECRET "}}", NULL },
+
+    /* nor whoever may name another document that names it */
+    { "{\"discovery\":\"https://i.example\",\"introspection\":{" NAMED "}}",
+      "{\"discovery\":\"https://i.example\",\"introspection\":{" NAMED
+      SECRET "}}",
+      "{\"discovery\":\"https://i.example\",\"introspection\":{" NAMED
+      SECRET "}}" },
+    { "{\"discovery\":\"https://e.example\",\"introspection\":{" NAMED "}}",
+      "{\"discovery\":\"https://i.example\",\"introspection\":{" NAMED
+      SECRET "}}", NULL },
+    { "{\"discovery\":\"https://i.example\",\"introspection\":{" NAMED "}}",
+      "{\"discovery\":\"https://i.example\",\"introspection\":{" CLIENT
+      SECRET "}}", NULL },
+    { "{\"discovery\":\"https://i.example\",\"introspection\":{" CLIENT "}}",
+      "{\"discovery\":\"https://i.example\",\"introspection\":{" NAMED
+      SECRET "}}", NULL },
+    { "{\"introspection\":{" NAMED "}}", "{\"introspection\":{" NAMED
+      SECRET "}}", NULL },
+    { "{\"discovery\":\"https://e.example\",\"introspection\":{" CLIENT "}}",
+      "{\"discovery\":\"https://i.example\",\"introspection\":{" CLIENT
+      SECRET "}}",
+      "{\"discovery\":\"https://e.example\",\"introspection\":{" CLIENT
+      SECRET "}}" },
     { "{\"introspection\":{}}",
       "{\"introspection\":{\"client_secret\":\"s\"}}", NULL },
 
