@@ -1,7 +1,7 @@
 #include <string.h>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
+#ifdef __x86_64__
+#include <immintrin.h>
 #endif
 
 #include "tenant_b64url.h"
@@ -70,86 +70,13 @@ tenant_b64url_decode_tail(uint8_t *dst, const uint8_t *src, size_t len)
 }
 
 
-#ifdef __SSE2__
-
-#define TENANT_B64URL_STEP  16      /* digits, of 12 bytes */
-
-
-/* 0xff in each byte that is within first..last; both are ASCII. */
-static inline __m128i
-tenant_b64url_within(__m128i digits, char first, char last)
-{
-    return _mm_and_si128(_mm_cmpgt_epi8(digits, _mm_set1_epi8(first - 1)),
-                         _mm_cmplt_epi8(digits, _mm_set1_epi8(last + 1)));
-}
-
-
-/*
- * Sixteen digits at src to twelve bytes at dst, which may be src, and which
- * has room for thirteen.  Returns false on a byte that is no digit.
- */
-static inline bool
-tenant_b64url_decode_step(uint8_t *dst, const uint8_t *src)
-{
-    __m128i   digits = _mm_loadu_si128((const __m128i *) src);
-    __m128i   upper, lower, number, minus, under, any, values;
-    uint64_t  pair;
-    uint32_t  group;
-    int       i;
-
-    upper = tenant_b64url_within(digits, 'A', 'Z');
-    lower = tenant_b64url_within(digits, 'a', 'z');
-    number = tenant_b64url_within(digits, '0', '9');
-    minus = _mm_cmpeq_epi8(digits, _mm_set1_epi8('-'));
-    under = _mm_cmpeq_epi8(digits, _mm_set1_epi8('_'));
-
-    any = _mm_or_si128(_mm_or_si128(upper, lower),
-                       _mm_or_si128(number, _mm_or_si128(minus, under)));
-
-    if (_mm_movemask_epi8(any) != 0xffff) {
-        return false;
-    }
-
-    /* what has to be added to a digit for its value */
-    values = _mm_or_si128(
-        _mm_or_si128(_mm_and_si128(upper, _mm_set1_epi8(-'A')),
-                     _mm_and_si128(lower, _mm_set1_epi8(26 - 'a'))),
-        _mm_or_si128(_mm_and_si128(number, _mm_set1_epi8(52 - '0')),
-                     _mm_or_si128(
-                         _mm_and_si128(minus, _mm_set1_epi8(62 - '-')),
-                         _mm_and_si128(under, _mm_set1_epi8(63 - '_')))));
-    values = _mm_add_epi8(digits, values);
-
-    /* a, b, c, d of each four bytes: a << 6 | b and c << 6 | d, then both */
-    values = _mm_or_si128(
-        _mm_slli_epi16(_mm_and_si128(values, _mm_set1_epi16(0xff)), 6),
-        _mm_srli_epi16(values, 8));
-    values = _mm_madd_epi16(values, _mm_set1_epi32(0x00011000));
-
-    for (i = 0; i < 2; i++) {
-        pair = (uint64_t) _mm_cvtsi128_si64(values);
-        values = _mm_unpackhi_epi64(values, values);
-
-        group = __builtin_bswap32((uint32_t) pair << 8);
-        memcpy(dst, &group, 4);
-        group = __builtin_bswap32((uint32_t) (pair >> 32) << 8);
-        memcpy(dst + 3, &group, 4);
-        dst += 6;
-    }
-
-    return true;
-}
-
-#endif
-
-
 bool
-tenant_b64url_decode(uint8_t *dst, size_t *dst_len, const char *src,
+tenant_b64url_decode_portable(uint8_t *dst, size_t *dst_len, const char *src,
     size_t len)
 {
     const uint8_t  *value = tenant_b64url_value;
     const uint8_t  *p = (const uint8_t *) src;
-    uint32_t        a, b, c, d, bad, group;
+    uint32_t        a, b, c, d, bad = 0, group;
     size_t          n;
 
     if (len % 4 == 1) {
@@ -158,25 +85,7 @@ tenant_b64url_decode(uint8_t *dst, size_t *dst_len, const char *src,
 
     *dst_len = TENANT_B64URL_DECODED(len);
 
-    n = len / 4;
-
-#ifdef __SSE2__
-
-    /* the byte too many of a step is within what is written next */
-    for (; n > TENANT_B64URL_STEP / 4; n -= TENANT_B64URL_STEP / 4) {
-        if (!tenant_b64url_decode_step(dst, p)) {
-            return false;
-        }
-
-        p += TENANT_B64URL_STEP;
-        dst += TENANT_B64URL_STEP / 4 * 3;
-    }
-
-#endif
-
-    bad = 0;
-
-    for (; n != 0; n--) {
+    for (n = len / 4; n != 0; n--) {
         a = value[p[0]];
         b = value[p[1]];
         c = value[p[2]];
@@ -197,6 +106,132 @@ tenant_b64url_decode(uint8_t *dst, size_t *dst_len, const char *src,
     }
 
     return len % 4 == 0 || tenant_b64url_decode_tail(dst, p, len % 4);
+}
+
+
+#ifdef __x86_64__
+
+#define TENANT_B64URL_AVX2  __attribute__((target("avx2")))
+
+/* Sixteen bytes, for each half of a register. */
+#define TENANT_B64URL_TWICE(...)  _mm256_setr_epi8(__VA_ARGS__, __VA_ARGS__)
+
+
+/*
+ * Thirty-two digits to the 24 bytes they stand for, twelve at the start of
+ * each half.  Returns false on a byte that is no digit.
+ */
+static inline TENANT_B64URL_AVX2 bool
+tenant_b64url_decode_step(__m256i digits, __m256i *bytes)
+{
+    /* of each upper half of a byte: its kind, as a bit */
+    const __m256i  upper = TENANT_B64URL_TWICE(
+        0x20, 0x20, 0x01, 0x02, 0x04, 0x08, 0x04, 0x10,
+        0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20);
+
+    /* of each lower half: the kinds with which it makes no digit */
+    const __m256i  lower = TENANT_B64URL_TWICE(
+        0x25, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21,
+        0x21, 0x21, 0x23, 0x3b, 0x3b, 0x3a, 0x3b, 0x33);
+
+    /* what makes a digit of that upper half its value; "_" aside */
+    const __m256i  shift = TENANT_B64URL_TWICE(
+        0, 0, 62 - '-', 52 - '0', -'A', -'A', 26 - 'a', 26 - 'a',
+        0, 0, 0, 0, 0, 0, 0, 0);
+
+    /* the three bytes of each four, the highest first */
+    const __m256i  order = TENANT_B64URL_TWICE(
+        2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1);
+
+    const __m256i  low = _mm256_set1_epi8(0x0f);
+    __m256i        high, under, values;
+
+    high = _mm256_and_si256(_mm256_srli_epi32(digits, 4), low);
+
+    if (!_mm256_testz_si256(
+            _mm256_shuffle_epi8(upper, high),
+            _mm256_shuffle_epi8(lower, _mm256_and_si256(digits, low))))
+    {
+        return false;
+    }
+
+    under = _mm256_and_si256(_mm256_cmpeq_epi8(digits, _mm256_set1_epi8('_')),
+                             _mm256_set1_epi8(63 - '_' + 'A'));
+    values = _mm256_add_epi8(_mm256_add_epi8(digits, under),
+                             _mm256_shuffle_epi8(shift, high));
+
+    /* a, b, c, d of each four bytes: a << 6 | b and c << 6 | d, then both */
+    values = _mm256_maddubs_epi16(values, _mm256_set1_epi32(0x01400140));
+    values = _mm256_madd_epi16(values, _mm256_set1_epi32(0x00011000));
+
+    *bytes = _mm256_shuffle_epi8(values, order);
+    return true;
+}
+
+
+/*
+ * As many of len digits as there are groups of 16 before one that has a byte
+ * that is no digit; returns how many.  dst may be src: what is written is
+ * never ahead of what was read.
+ */
+static TENANT_B64URL_AVX2 size_t
+tenant_b64url_decode_avx2(uint8_t *dst, const uint8_t *src, size_t len)
+{
+    const uint8_t  *p = src, *end = src + len;
+    const __m256i   join = _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 3, 7);
+    __m256i         bytes;
+    __m128i         half;
+
+    /* a step writes 32 bytes, which the rest needs, too: 43 digits */
+    for (; end - p >= 43; p += 32, dst += 24) {
+        if (!tenant_b64url_decode_step(
+                _mm256_loadu_si256((const __m256i *) p), &bytes))
+        {
+            return (size_t) (p - src);
+        }
+
+        bytes = _mm256_permutevar8x32_epi32(bytes, join);
+        _mm256_storeu_si256((__m256i *) dst, bytes);
+    }
+
+    for (; end - p >= 16; p += 16, dst += 12) {
+        half = _mm_loadu_si128((const __m128i *) p);
+
+        if (!tenant_b64url_decode_step(_mm256_broadcastsi128_si256(half),
+                                       &bytes))
+        {
+            break;
+        }
+
+        half = _mm256_castsi256_si128(bytes);
+        _mm_storel_epi64((__m128i *) dst, half);
+        _mm_storeu_si32(dst + 8, _mm_srli_si128(half, 8));
+    }
+
+    return (size_t) (p - src);
+}
+
+#endif
+
+
+bool
+tenant_b64url_decode(uint8_t *dst, size_t *dst_len, const char *src,
+    size_t len)
+{
+    size_t  done = 0;
+    bool    valid;
+
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2")) {
+        done = tenant_b64url_decode_avx2(dst, (const uint8_t *) src, len);
+    }
+#endif
+
+    /* the last digits; or the ones among which there is a byte that is none */
+    valid = tenant_b64url_decode_portable(dst + done / 4 * 3, dst_len,
+                                          src + done, len - done);
+    *dst_len += done / 4 * 3;
+    return valid;
 }
 
 

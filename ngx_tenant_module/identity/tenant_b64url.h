@@ -28,6 +28,10 @@
 bool tenant_b64url_decode(uint8_t *dst, size_t *dst_len, const char *src,
     size_t len);
 
+/* The same without the instructions that only some processors have. */
+bool tenant_b64url_decode_portable(uint8_t *dst, size_t *dst_len,
+    const char *src, size_t len);
+
 
 /*
  * Writes TENANT_B64URL_ENCODED(len) bytes to dst, without a NUL, and returns

@@ -9,13 +9,33 @@ static const char  digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 
+/* Both ways of decoding, and they must agree. */
+static bool
+decode(uint8_t *out, size_t *n, const char *text, size_t len)
+{
+    uint8_t  portable[256];
+    size_t   portable_n;
+    bool     valid;
+
+    valid = tenant_b64url_decode_portable(portable, &portable_n, text, len);
+    ck_assert(tenant_b64url_decode(out, n, text, len) == valid);
+
+    if (valid) {
+        ck_assert_uint_eq(*n, portable_n);
+        ck_assert_mem_eq(out, portable, portable_n);
+    }
+
+    return valid;
+}
+
+
 static bool
 decodes(const char *text, size_t len)
 {
     uint8_t  out[256];
     size_t   n;
 
-    return tenant_b64url_decode(out, &n, text, len);
+    return decode(out, &n, text, len);
 }
 
 
@@ -39,8 +59,7 @@ START_TEST(rfc4648_section_10_without_padding)
         ck_assert_uint_eq(n, strlen(rows[i].text));
         ck_assert_mem_eq(text, rows[i].text, n);
 
-        ck_assert(tenant_b64url_decode(out, &n, rows[i].text,
-                                       strlen(rows[i].text)));
+        ck_assert(decode(out, &n, rows[i].text, strlen(rows[i].text)));
         ck_assert_uint_eq(n, strlen(rows[i].plain));
         ck_assert_mem_eq(out, rows[i].plain, n);
     }
@@ -62,9 +81,32 @@ START_TEST(every_length_survives_the_way_there_and_back)
         n = tenant_b64url_encode(text, in, len);
         ck_assert_uint_eq(n, TENANT_B64URL_ENCODED(len));
         ck_assert_uint_eq(len, TENANT_B64URL_DECODED(n));
-        ck_assert(tenant_b64url_decode(out, &n, text, n));
+        ck_assert(decode(out, &n, text, n));
         ck_assert_uint_eq(n, len);
         ck_assert_mem_eq(in, out, len);
+    }
+}
+END_TEST
+
+
+/* each digit at each place, so that no table has a wrong entry */
+START_TEST(every_digit_has_its_value_anywhere)
+{
+    uint8_t   out[96];
+    char      text[128], again[128];
+    size_t    len, at, n;
+    unsigned  value;
+
+    for (len = 4; len <= sizeof(text); len += 4) {
+        for (at = 0; at < len; at++) {
+            for (value = 0; value < 64; value++) {
+                memset(text, 'A', sizeof(text));
+                text[at] = digits[value];
+                ck_assert(decode(out, &n, text, len));
+                ck_assert_uint_eq(tenant_b64url_encode(again, out, n), len);
+                ck_assert_mem_eq(again, text, len);
+            }
+        }
     }
 }
 END_TEST
@@ -77,7 +119,7 @@ START_TEST(decoding_keeps_within_its_memory)
     char     *text;
     size_t    len, n, size;
 
-    for (len = 0; len < 100; len++) {
+    for (len = 0; len < 150; len++) {
         if (len % 4 == 1) {
             continue;
         }
@@ -122,7 +164,7 @@ END_TEST
 /* padding, "+", "/", white space, NUL, 8-bit: at any place of any length */
 START_TEST(byte_outside_the_alphabet_is_refused_anywhere)
 {
-    char    text[48];
+    char    text[80];
     size_t  len, at;
     int     c;
 
@@ -191,6 +233,7 @@ suite_b64url(void)
 
     tcase_add_test(t, rfc4648_section_10_without_padding);
     tcase_add_test(t, every_length_survives_the_way_there_and_back);
+    tcase_add_test(t, every_digit_has_its_value_anywhere);
     tcase_add_test(t, decoding_keeps_within_its_memory);
     tcase_add_test(t, decoding_over_its_own_text_is_allowed);
     tcase_add_test(t, byte_outside_the_alphabet_is_refused_anywhere);
