@@ -3,10 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include "tenant_json_text.h"
 
 
@@ -48,69 +44,19 @@ tenant_json_utf8_len(const uint8_t *p, const uint8_t *end)
 }
 
 
-#ifdef __SSE2__
-
-#define TENANT_JSON_STEP  16        /* bytes */
-
-/* How many of the bytes at p come before '"', '\\' or no ASCII text. */
-static inline size_t
-tenant_json_run(const uint8_t *p)
-{
-    __m128i   bytes = _mm_loadu_si128((const __m128i *) p);
-    unsigned  ends;
-
-    /* bytes from 0x80 on are negative, and so below the space, too */
-    ends = (unsigned) _mm_movemask_epi8(
-               _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
-                   _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
-                       _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')))));
-
-    return ends != 0 ? (size_t) __builtin_ctz(ends) : TENANT_JSON_STEP;
-}
-
-#else
-
-#define TENANT_JSON_STEP  8
-#define TENANT_JSON_ONES  UINT64_C(0x0101010101010101)
-#define TENANT_JSON_HIGH  UINT64_C(0x8080808080808080)
-
-static inline size_t
-tenant_json_run(const uint8_t *p)
-{
-    uint64_t  w, quote, backslash, ends;
-
-    memcpy(&w, p, sizeof(w));
-    quote = w ^ (TENANT_JSON_ONES * '"');
-    backslash = w ^ (TENANT_JSON_ONES * '\\');
-
-    /* a borrow can only mark bytes behind one that is marked rightly */
-    ends = (w | (w - TENANT_JSON_ONES * 0x20)
-            | ((quote - TENANT_JSON_ONES) & ~quote)
-            | ((backslash - TENANT_JSON_ONES) & ~backslash))
-           & TENANT_JSON_HIGH;
-
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    return ends != 0 ? (size_t) __builtin_ctzll(ends) / 8 : 8;
-#else
-    return ends != 0 ? 0 : 8;
-#endif
-}
-
-#endif
-
-
 tenant_json_code_t
 tenant_json_plain(const uint8_t **pos, const uint8_t *end)
 {
     const uint8_t  *p = *pos;
+    uint64_t        ends;
     size_t          n;
 
     for ( ;; ) {
-        while (end - p >= TENANT_JSON_STEP) {
-            n = tenant_json_run(p);
-            p += n;
+        for (; end - p >= TENANT_JSON_STEP; p += TENANT_JSON_STEP) {
+            ends = tenant_json_ends(p);
 
-            if (n != TENANT_JSON_STEP) {
+            if (ends != 0) {
+                p += tenant_json_first(ends);
                 break;
             }
         }

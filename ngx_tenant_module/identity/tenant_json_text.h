@@ -9,8 +9,113 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "tenant_json.h"
+
+
+/* Eight bytes as a number, the first of them its lowest. */
+static inline uint64_t
+tenant_json_word(const uint8_t *p)
+{
+    uint64_t  w;
+
+    memcpy(&w, p, sizeof(w));
+
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    w = __builtin_bswap64(w);
+#endif
+
+    return w;
+}
+
+
+#define TENANT_JSON_ONES  UINT64_C(0x0101010101010101)
+#define TENANT_JSON_LOW   UINT64_C(0x7f7f7f7f7f7f7f7f)
+
+/*
+ * Which of eight bytes end a run of ASCII that stands for itself: the high
+ * bit of each that is '"', '\\', a control character or no ASCII.
+ */
+static inline uint64_t
+tenant_json_ends_portable(const uint8_t *p)
+{
+    uint64_t  w = tenant_json_word(p), quote, backslash, printing;
+
+    /* of each byte the lower seven bits; none carries into the next */
+    quote = ((w ^ TENANT_JSON_ONES * '"') & TENANT_JSON_LOW)
+            + TENANT_JSON_LOW;
+    backslash = ((w ^ TENANT_JSON_ONES * '\\') & TENANT_JSON_LOW)
+                + TENANT_JSON_LOW;
+    printing = (w & TENANT_JSON_LOW) + TENANT_JSON_ONES * (0x80 - 0x20);
+
+    return (~(quote & backslash & printing) | w) & ~TENANT_JSON_LOW;
+}
+
+
+/*
+ * tenant_json_ends() says that of TENANT_JSON_STEP bytes, with
+ * TENANT_JSON_BITS for each, the first byte's lowest.  tenant_json_first()
+ * is the index of the first that ends the run.
+ */
+
+#ifdef __SSE2__
+
+#define TENANT_JSON_STEP  16
+#define TENANT_JSON_BITS  1
+
+static inline uint64_t
+tenant_json_ends(const uint8_t *p)
+{
+    __m128i  bytes = _mm_loadu_si128((const __m128i *) p);
+
+    /* bytes from 0x80 on are negative, and so below the space, too */
+    return (unsigned) _mm_movemask_epi8(
+               _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
+                   _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+                       _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')))));
+}
+
+#else
+
+#define TENANT_JSON_STEP  8
+#define TENANT_JSON_BITS  8
+#define tenant_json_ends  tenant_json_ends_portable
+
+#endif
+
+
+static inline size_t
+tenant_json_first(uint64_t ends)
+{
+    return (size_t) __builtin_ctzll(ends) / TENANT_JSON_BITS;
+}
+
+
+/* Whether the eight bytes at p are digits, and the number they make. */
+static inline bool
+tenant_json_eight(const uint8_t *p, uint64_t *number)
+{
+    uint64_t  w = tenant_json_word(p);
+
+    /* a borrow comes from a byte that is marked itself, and so does a carry */
+    w -= TENANT_JSON_ONES * '0';
+
+    if ((w | (w + TENANT_JSON_ONES * (0x80 - 10))) & ~TENANT_JSON_LOW) {
+        return false;
+    }
+
+    /* pairs in every other byte, then all four of them in the upper half */
+    w = w * 10 + (w >> 8);
+    *number = ((w & UINT64_C(0xff000000ff)) * UINT64_C(0xf424000000064)
+               + (w >> 16 & UINT64_C(0xff000000ff))
+                 * UINT64_C(0x271000000001)) >> 32;
+    return true;
+}
 
 
 /*

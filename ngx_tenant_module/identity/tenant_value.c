@@ -4,41 +4,62 @@
 #include "tenant_value.h"
 
 
-/* Members that are compared one by one as they come; more are sorted. */
-#define TENANT_VALUE_FEW  32
+typedef uint16_t  tenant_value_table_t[TENANT_VALUE_SLOTS];
+
+_Static_assert(sizeof(tenant_value_table_t)
+               == TENANT_TAPE_TABLE * sizeof(tenant_value_t),
+               "TENANT_TAPE_TABLE is the size of a table");
 
 
 typedef struct {
     char                        *start;
-    const uint8_t               *p;
     const uint8_t               *end;
     const tenant_json_limits_t  *limits;
     tenant_tape_t               *tape;
-    size_t                       used;      /* of the tape */
-    size_t                       values;    /* names do not count */
+    tenant_value_t              *next;      /* free values of the tape */
+    tenant_value_t              *last;      /*   are before this */
+    size_t                       left;      /* values that may come; names do
+                                               not count */
     tenant_json_error_t         *err;
 } tenant_value_reader_t;
 
 
-static bool tenant_value_any(tenant_value_reader_t *r, unsigned depth);
+/*
+ * What follows reads at p and returns where it ends, or NULL with the error
+ * set.  What reads the usual is part of its callers: a call takes as long as
+ * most names and values do.  The unusual has functions of its own, so that
+ * it takes none of the registers.
+ */
+
+#define TENANT_VALUE_USUAL    static inline __attribute__((always_inline))
+#define TENANT_VALUE_UNUSUAL  static __attribute__((noinline))
+
+static const uint8_t *tenant_value_object(tenant_value_reader_t *r,
+    const uint8_t *p, unsigned depth);
+static const uint8_t *tenant_value_array(tenant_value_reader_t *r,
+    const uint8_t *p, unsigned depth);
 
 
-static bool
+TENANT_VALUE_UNUSUAL const uint8_t *
 tenant_value_fail(tenant_value_reader_t *r, tenant_json_code_t code,
     const uint8_t *at)
 {
     r->err->code = code;
     r->err->offset = (size_t) (at - (uint8_t *) r->start);
-    return false;
+    return NULL;
 }
 
 
-/* Values refer to one another by distance only, so they may move. */
-static bool
-tenant_value_grow(tenant_value_reader_t *r)
+/*
+ * Values refer to one another by distance only, so they may move.  p is
+ * where the text was when there was no room.
+ */
+TENANT_VALUE_UNUSUAL bool
+tenant_value_grow(tenant_value_reader_t *r, const uint8_t *p)
 {
     tenant_tape_t   *tape = r->tape;
     tenant_value_t  *values = NULL;
+    size_t           used = tape->room - (size_t) (r->last - r->next);
     size_t           room = tape->room < 48 ? 96 : tape->room * 2;
 
     if (tape->take != NULL) {
@@ -46,246 +67,312 @@ tenant_value_grow(tenant_value_reader_t *r)
     }
 
     if (values == NULL) {
-        return tenant_value_fail(r, TENANT_JSON_NO_MEMORY, r->p);
+        (void) tenant_value_fail(r, TENANT_JSON_NO_MEMORY, p);
+        return false;
     }
 
-    if (r->used != 0) {
-        memcpy(values, tape->values, r->used * sizeof(*values));
+    if (used != 0) {
+        memcpy(values, tape->values, used * sizeof(*values));
     }
 
     tape->values = values;
     tape->room = room;
+    r->next = values + used;
+    r->last = values + room;
     return true;
 }
 
 
 /* The next value of the tape, NULL is no memory. */
-static tenant_value_t *
-tenant_value_add(tenant_value_reader_t *r, tenant_value_kind_t kind)
+TENANT_VALUE_USUAL tenant_value_t *
+tenant_value_add(tenant_value_reader_t *r, const uint8_t *p)
 {
-    tenant_value_t  *value;
-
-    if (r->used == r->tape->room && !tenant_value_grow(r)) {
+    if (r->next == r->last && !tenant_value_grow(r, p)) {
         return NULL;
     }
 
-    value = &r->tape->values[r->used++];
-    value->u.text = NULL;
-    value->len = 0;
-    value->kind = kind;
-    value->span = 1;
-    return value;
-}
-
-
-/* ws = *( SP / HT / LF / CR ); returns the byte after it, or -1 at the end */
-static inline int
-tenant_value_peek(tenant_value_reader_t *r)
-{
-    while (r->p < r->end) {
-        switch (*r->p) {
-        case ' ':
-        case '\t':
-        case '\n':
-        case '\r':
-            r->p++;
-            break;
-        default:
-            return *r->p;
-        }
-    }
-
-    return -1;
+    return r->next++;
 }
 
 
 /*
- * r->p is at the first backslash of a string that starts at first.  What it
- * stands for is never longer, so the text is its own buffer.
+ * ws = *( SP / HT / LF / CR )
+ *
+ * Moves *p behind it and returns the byte there, or -1 at the end.
  */
-static bool
-tenant_value_unescape(tenant_value_reader_t *r, const uint8_t *open,
-    char *first, size_t *len)
+TENANT_VALUE_USUAL int
+tenant_value_peek(const tenant_value_reader_t *r, const uint8_t **pos)
 {
-    const uint8_t       *run;
+    const uint8_t  *p = *pos;
+
+    for (; p < r->end; p++) {
+        if (*p > ' ' || (*p != ' ' && *p != '\t' && *p != '\n' && *p != '\r'))
+        {
+            *pos = p;
+            return *p;
+        }
+    }
+
+    *pos = p;
+    return -1;
+}
+
+
+/* To the byte that ends a run of ASCII that stands for itself. */
+TENANT_VALUE_USUAL const uint8_t *
+tenant_value_plain(const tenant_value_reader_t *r, const uint8_t *p)
+{
+    uint64_t  ends;
+    size_t    seen;
+
+    for (; r->end - p >= TENANT_JSON_STEP; p += TENANT_JSON_STEP) {
+        ends = tenant_json_ends(p);
+
+        if (ends != 0) {
+            return p + tenant_json_first(ends);
+        }
+    }
+
+    if (p == r->end || r->end - (uint8_t *) r->start < TENANT_JSON_STEP) {
+        return p;
+    }
+
+    /* less than a step is left: with bytes that were seen it is one */
+
+    seen = TENANT_JSON_STEP - (size_t) (r->end - p);
+    ends = tenant_json_ends(p - seen) >> seen * TENANT_JSON_BITS;
+
+    return ends != 0 ? p + tenant_json_first(ends) : r->end;
+}
+
+
+/*
+ * The rest of a string that has more than ASCII in it, or does not end: all
+ * from open to p stands for itself.  What an escape stands for is never
+ * longer, so the text is its own buffer.
+ */
+TENANT_VALUE_UNUSUAL const uint8_t *
+tenant_value_unescape(tenant_value_reader_t *r, const uint8_t *open,
+    const uint8_t *p, uint32_t *len)
+{
+    const uint8_t       *run = p;
     tenant_json_code_t   code;
-    char                *dst = r->start + (r->p - (uint8_t *) r->start);
+    char                *dst = r->start + (p - (uint8_t *) r->start);
     size_t               n;
 
-    while (*r->p == '\\') {
-        code = tenant_json_escape(&r->p, r->end, dst, &n);
-
-        if (code != TENANT_JSON_OK) {
-            return tenant_value_fail(r, code, r->p);
-        }
-
-        dst += n;
-        run = r->p;
-        code = tenant_json_plain(&r->p, r->end);
+    for ( ;; ) {
+        code = tenant_json_plain(&p, r->end);
 
         if (code != TENANT_JSON_OK) {
             return tenant_value_fail(r, code, code == TENANT_JSON_SYNTAX
-                                              ? open : r->p);
+                                              ? open : p);
         }
 
-        n = (size_t) (r->p - run);
-        memmove(dst, run, n);
-        dst += n;
-    }
+        n = (size_t) (p - run);
 
-    *len = (size_t) (dst - first);
-    return true;
+        if (dst != (const char *) run) {
+            memmove(dst, run, n);
+        }
+
+        dst += n;
+
+        if (*p == '"') {
+            *len = (uint32_t) (dst - (const char *) open - 1);
+            return p;
+        }
+
+        code = tenant_json_escape(&p, r->end, dst, &n);
+
+        if (code != TENANT_JSON_OK) {
+            return tenant_value_fail(r, code, p);
+        }
+
+        dst += n;
+        run = p;
+    }
 }
 
 
-/* r->p is at the opening quote. */
-static bool
-tenant_value_string(tenant_value_reader_t *r)
+/* p is at the opening quote. */
+TENANT_VALUE_USUAL const uint8_t *
+tenant_value_string(tenant_value_reader_t *r, const uint8_t *open)
 {
-    const uint8_t       *open = r->p++;
-    tenant_json_code_t   code;
-    tenant_value_t      *value;
-    char                *first = r->start + (r->p - (uint8_t *) r->start);
-    size_t               len;
+    const uint8_t   *p = tenant_value_plain(r, open + 1);
+    uint32_t         len = (uint32_t) (p - open - 1);
+    tenant_value_t  *value;
 
-    code = tenant_json_plain(&r->p, r->end);
+    if (p == r->end || *p != '"') {
+        p = tenant_value_unescape(r, open, p, &len);
 
-    if (code != TENANT_JSON_OK) {
-        return tenant_value_fail(r, code, code == TENANT_JSON_SYNTAX ? open
-                                                                     : r->p);
+        if (p == NULL) {
+            return NULL;
+        }
     }
 
-    len = (size_t) (r->p - open - 1);
-
-    if (*r->p == '\\' && !tenant_value_unescape(r, open, first, &len)) {
-        return false;
-    }
-
-    r->p++;
-    value = tenant_value_add(r, TENANT_VALUE_STRING);
+    p++;
+    value = tenant_value_add(r, p);
 
     if (value == NULL) {
-        return false;
+        return NULL;
     }
 
-    value->u.text = first;
-    value->len = (uint32_t) len;
-    return true;
+    value->u.text = (const char *) open + 1;
+    value->len = len;
+    value->kind = TENANT_VALUE_STRING;
+    value->span = 1;
+    return p;
 }
 
 
-static bool
-tenant_value_numeral(tenant_value_reader_t *r)
+/* Any number, of which the first byte is one. */
+TENANT_VALUE_UNUSUAL const uint8_t *
+tenant_value_numeral(tenant_value_reader_t *r, const uint8_t *first)
 {
-    const uint8_t   *first = r->p;
+    const uint8_t   *p = first;
     tenant_value_t  *value;
     int64_t          integer = 0;
     double           number;
     bool             real;
 
-    if (!tenant_json_number(&r->p, r->end, &real)) {
-        return tenant_value_fail(r, TENANT_JSON_SYNTAX, r->p);
+    if (!tenant_json_number(&p, r->end, &real)) {
+        return tenant_value_fail(r, TENANT_JSON_SYNTAX, p);
     }
 
-    if (real ? !tenant_json_real(first, r->p, &number)
-             : !tenant_json_integer(first, r->p, &integer))
+    if (real ? !tenant_json_real(first, p, &number)
+             : !tenant_json_integer(first, p, &integer))
     {
         return tenant_value_fail(r, TENANT_JSON_NUMBER, first);
     }
 
-    value = tenant_value_add(r, real ? TENANT_VALUE_REAL
-                                     : TENANT_VALUE_INTEGER);
+    value = tenant_value_add(r, p);
 
     if (value == NULL) {
-        return false;
+        return NULL;
     }
 
-    if (!real) {
+    if (real) {
+        value->u.text = (const char *) first;
+        value->len = (uint32_t) (p - first);
+        value->kind = TENANT_VALUE_REAL;
+
+    } else {
         value->u.integer = integer;
-        return true;
+        value->len = 0;
+        value->kind = TENANT_VALUE_INTEGER;
     }
 
-    value->u.text = (const char *) first;
-    value->len = (uint32_t) (r->p - first);
-    return true;
-}
-
-
-static bool
-tenant_value_literal(tenant_value_reader_t *r, tenant_str_t word,
-    tenant_value_kind_t kind)
-{
-    if ((size_t) (r->end - r->p) < word.len
-        || memcmp(r->p, word.data, word.len) != 0)
-    {
-        return tenant_value_fail(r, TENANT_JSON_SYNTAX, r->p);
-    }
-
-    r->p += word.len;
-    return tenant_value_add(r, kind) != NULL;
-}
-
-
-/* The byte after an element: true for "," and for the closing one. */
-static bool
-tenant_value_separator(tenant_value_reader_t *r, int close, bool *last)
-{
-    int  c = tenant_value_peek(r);
-
-    if (c != ',' && c != close) {
-        return tenant_value_fail(r, TENANT_JSON_SYNTAX, r->p);
-    }
-
-    r->p++;
-    *last = c == close;
-    return true;
-}
-
-
-static bool
-tenant_value_same_name(const tenant_value_t *a, const tenant_value_t *b)
-{
-    return a->len == b->len
-           && (a->len == 0 || memcmp(a->u.text, b->u.text, a->len) == 0);
+    value->span = 1;
+    return p;
 }
 
 
 /*
- * Whether the object has the name that was just read.  seen has a bit for
- * each of the names before, so that most of them are not looked at.
+ * Most numbers are dates: up to 18 digits, the first of them none of "0",
+ * with nothing behind them that a number could have.
  */
-static bool
-tenant_value_repeated(tenant_value_reader_t *r, size_t object,
-    uint64_t *seen, size_t members)
+TENANT_VALUE_USUAL const uint8_t *
+tenant_value_natural(tenant_value_reader_t *r, const uint8_t *first)
 {
-    const tenant_value_t  *name = &r->tape->values[r->used - 1], *other;
-    uint64_t               bit;
-    size_t                 len = name->len;
+    const uint8_t   *p = first, *end = r->end;
+    tenant_value_t  *value;
+    uint64_t         integer = 0;
 
-    bit = len == 0 ? 0
-                   : (unsigned char) name->u.text[0] * 7
-                     + (unsigned char) name->u.text[len / 2] * 3
-                     + (unsigned char) name->u.text[len - 1] + len;
-    bit = UINT64_C(1) << (bit & 63);
+    if (end - p > 18) {
+        end = p + 18;
+    }
 
-    if (!(*seen & bit)) {
-        *seen |= bit;
+    if (end - p >= 8 && tenant_json_eight(p, &integer)) {
+        p += 8;
+    }
+
+    while (p < end && (uint8_t) (*p - '0') <= 9) {
+        integer = integer * 10 + (uint64_t) (*p++ - '0');
+    }
+
+    if (p == end || *p == '.' || (*p | 0x20) == 'e') {
+        return tenant_value_numeral(r, first);
+    }
+
+    value = tenant_value_add(r, p);
+
+    if (value == NULL) {
+        return NULL;
+    }
+
+    value->u.integer = (int64_t) integer;
+    value->len = 0;
+    value->kind = TENANT_VALUE_INTEGER;
+    value->span = 1;
+    return p;
+}
+
+
+TENANT_VALUE_UNUSUAL const uint8_t *
+tenant_value_literal(tenant_value_reader_t *r, const uint8_t *p,
+    tenant_str_t word, tenant_value_kind_t kind)
+{
+    tenant_value_t  *value;
+
+    if ((size_t) (r->end - p) < word.len
+        || memcmp(p, word.data, word.len) != 0)
+    {
+        return tenant_value_fail(r, TENANT_JSON_SYNTAX, p);
+    }
+
+    p += word.len;
+    value = tenant_value_add(r, p);
+
+    if (value == NULL) {
+        return NULL;
+    }
+
+    value->u.text = NULL;
+    value->len = 0;
+    value->kind = kind;
+    value->span = 1;
+    return p;
+}
+
+
+static inline bool
+tenant_value_same_name(const tenant_value_t *member, tenant_str_t name)
+{
+    uint64_t  first, last, member_first, member_last;
+
+    if (member->len != name.len) {
         return false;
     }
 
-    if (members >= TENANT_VALUE_FEW) {
-        return false;                       /* tenant_value_unique() tells */
+    if (name.len > sizeof(first) + sizeof(last)) {
+        return memcmp(member->u.text, name.data, name.len) == 0;
     }
 
-    for (other = tenant_value_first(&r->tape->values[object]); other < name;
-         other = tenant_value_next(other + 1))
-    {
-        if (tenant_value_same_name(other, name)) {
-            return true;
+    tenant_value_words(name.data, name.len, &first, &last);
+    tenant_value_words(member->u.text, name.len, &member_first, &member_last);
+
+    return first == member_first && last == member_last;
+}
+
+
+/* Adds the name, which is within the object; false if that has it already. */
+TENANT_VALUE_USUAL bool
+tenant_value_index(uint16_t *table, const tenant_value_t *object,
+    const tenant_value_t *name)
+{
+    unsigned  slot = tenant_value_slot(name->u.text, name->len);
+
+    while (table[slot] != 0) {
+        if (tenant_value_same_name(&object[table[slot]],
+                                   tenant_value_text(name)))
+        {
+            return false;
         }
+
+        slot = (slot + 1) % TENANT_VALUE_SLOTS;
     }
 
-    return false;
+    table[slot] = (uint16_t) (name - object);
+    return true;
 }
 
 
@@ -351,25 +438,26 @@ tenant_value_sort(tenant_value_t *names, size_t n)
 
 
 /*
- * The same for an object of many members, once it is read: comparing all
- * names with all would be the square of what a stranger may send.  They are
- * sorted behind the object, where the tape is free.
+ * Whether an object of many members has each name once: comparing all with
+ * all would be the square of what a stranger may send.  They are sorted
+ * behind the object, where the tape is free.
  */
-static bool
-tenant_value_unique(tenant_value_reader_t *r, size_t object, size_t members)
+TENANT_VALUE_UNUSUAL bool
+tenant_value_unique(tenant_value_reader_t *r, const uint8_t *p,
+    size_t object, size_t members)
 {
     const tenant_value_t  *name;
     tenant_value_t        *names;
     const char            *first = NULL;
     size_t                 i;
 
-    while (r->tape->room - r->used < members) {
-        if (!tenant_value_grow(r)) {
+    while ((size_t) (r->last - r->next) < members) {
+        if (!tenant_value_grow(r, p)) {
             return false;
         }
     }
 
-    names = &r->tape->values[r->used];
+    names = r->next;
     name = tenant_value_first(&r->tape->values[object]);
 
     for (i = 0; i < members; i++) {
@@ -380,184 +468,267 @@ tenant_value_unique(tenant_value_reader_t *r, size_t object, size_t members)
     tenant_value_sort(names, members);
 
     for (i = 1; i < members; i++) {
-        if (tenant_value_same_name(&names[i - 1], &names[i])
+        if (tenant_value_same_name(&names[i - 1],
+                                   tenant_value_text(&names[i]))
             && (first == NULL || names[i].u.text < first))
         {
             first = names[i].u.text;
         }
     }
 
-    return first == NULL
-           || tenant_value_fail(r, TENANT_JSON_DUPLICATE,
-                                (const uint8_t *) first - 1);
+    if (first != NULL) {
+        (void) tenant_value_fail(r, TENANT_JSON_DUPLICATE,
+                                 (const uint8_t *) first - 1);
+    }
+
+    return first == NULL;
+}
+
+
+/* p may be at white space before the value. */
+TENANT_VALUE_USUAL const uint8_t *
+tenant_value_any(tenant_value_reader_t *r, const uint8_t *p, unsigned depth)
+{
+    int  c = tenant_value_peek(r, &p);
+
+    if (r->left-- == 0) {
+        return tenant_value_fail(r, TENANT_JSON_TOO_MANY, p);
+    }
+
+    switch (c) {
+    case '"':
+        return tenant_value_string(r, p);
+    case '1': case '2': case '3': case '4': case '5':
+    case '6': case '7': case '8': case '9':
+        return tenant_value_natural(r, p);
+    case '-':
+    case '0':
+        return tenant_value_numeral(r, p);
+    case '[':
+        return tenant_value_array(r, p, depth);
+    case '{':
+        return tenant_value_object(r, p, depth);
+    case 't':
+        return tenant_value_literal(r, p, tenant_str("true"),
+                                    TENANT_VALUE_TRUE);
+    case 'f':
+        return tenant_value_literal(r, p, tenant_str("false"),
+                                    TENANT_VALUE_FALSE);
+    case 'n':
+        return tenant_value_literal(r, p, tenant_str("null"),
+                                    TENANT_VALUE_NULL);
+    default:
+        return tenant_value_fail(r, TENANT_JSON_SYNTAX, p);
+    }
+}
+
+
+/*
+ * What stands for a container until its end is known.  p is at its bracket,
+ * depth counts those around it.  *at is its place on the tape.
+ */
+TENANT_VALUE_USUAL bool
+tenant_value_open(tenant_value_reader_t *r, const uint8_t *p, unsigned depth,
+    size_t *at)
+{
+    if (depth >= r->limits->max_depth || depth >= TENANT_JSON_DEPTH_MAX) {
+        (void) tenant_value_fail(r, TENANT_JSON_TOO_DEEP, p);
+        return false;
+    }
+
+    if (tenant_value_add(r, p) == NULL) {
+        return false;
+    }
+
+    *at = (size_t) (r->next - r->tape->values) - 1;
+    return true;
+}
+
+
+TENANT_VALUE_USUAL tenant_value_t *
+tenant_value_close(tenant_value_reader_t *r, size_t at,
+    tenant_value_kind_t kind, size_t n)
+{
+    tenant_value_t  *value = &r->tape->values[at];
+
+    value->u.integer = 0;
+    value->len = (uint32_t) n;
+    value->kind = kind;
+    value->span = (unsigned) (r->next - value);
+    return value;
+}
+
+
+/*
+ * Of the object at that place on the tape, whose last name was just read.
+ * False: it has that name already.  Names that have no place in the table
+ * are looked at when the object is read.
+ */
+TENANT_VALUE_USUAL bool
+tenant_value_name(tenant_value_reader_t *r, uint16_t *table, size_t at,
+    size_t members)
+{
+    const tenant_value_t  *object = &r->tape->values[at];
+    const tenant_value_t  *name = r->next - 1;
+
+    return members >= TENANT_VALUE_FEW || name - object > UINT16_MAX
+           || tenant_value_index(table, object, name);
 }
 
 
 /* object = "{" [ member *( "," member ) ] "}", member = string ":" value */
-static bool
-tenant_value_members(tenant_value_reader_t *r, size_t object, unsigned depth,
-    size_t *members)
+TENANT_VALUE_USUAL const uint8_t *
+tenant_value_members(tenant_value_reader_t *r, const uint8_t *p,
+    unsigned depth, uint16_t *table, size_t at, size_t *members)
 {
-    const uint8_t  *at;
-    uint64_t        seen = 0;
-    bool            last = false;
+    const uint8_t  *name;
+    int             c;
 
-    if (tenant_value_peek(r) == '}') {
-        r->p++;
-        return true;
+    p++;
+
+    if (tenant_value_peek(r, &p) == '}') {
+        return p + 1;
     }
 
-    while (!last) {
-        if (tenant_value_peek(r) != '"') {
-            return tenant_value_fail(r, TENANT_JSON_SYNTAX, r->p);
+    do {
+        if (tenant_value_peek(r, &p) != '"') {
+            return tenant_value_fail(r, TENANT_JSON_SYNTAX, p);
         }
 
-        at = r->p;
+        name = p;
+        p = tenant_value_string(r, p);
 
-        if (!tenant_value_string(r)) {
-            return false;
+        if (p == NULL) {
+            return NULL;
         }
 
-        if (tenant_value_repeated(r, object, &seen, *members)) {
-            return tenant_value_fail(r, TENANT_JSON_DUPLICATE, at);
+        if (!tenant_value_name(r, table, at, *members)) {
+            return tenant_value_fail(r, TENANT_JSON_DUPLICATE, name);
         }
 
-        if (tenant_value_peek(r) != ':') {
-            return tenant_value_fail(r, TENANT_JSON_SYNTAX, r->p);
+        if (tenant_value_peek(r, &p) != ':') {
+            return tenant_value_fail(r, TENANT_JSON_SYNTAX, p);
         }
 
-        r->p++;
+        p = tenant_value_any(r, p + 1, depth);
 
-        if (!tenant_value_any(r, depth)
-            || !tenant_value_separator(r, '}', &last))
-        {
-            return false;
+        if (p == NULL) {
+            return NULL;
         }
 
         (*members)++;
+        c = tenant_value_peek(r, &p);
+        p++;
+    } while (c == ',');
+
+    return c == '}' ? p : tenant_value_fail(r, TENANT_JSON_SYNTAX, p - 1);
+}
+
+
+static const uint8_t *
+tenant_value_object(tenant_value_reader_t *r, const uint8_t *p,
+    unsigned depth)
+{
+    tenant_value_table_t   table = { 0 };
+    tenant_value_t        *object;
+    size_t                 at, members = 0;
+
+    if (!tenant_value_open(r, p, depth, &at)) {
+        return NULL;
     }
 
-    return *members <= TENANT_VALUE_FEW
-           || tenant_value_unique(r, object, *members);
+    p = tenant_value_members(r, p, depth + 1, table, at, &members);
+
+    if (p == NULL) {
+        return NULL;
+    }
+
+    object = tenant_value_close(r, at, TENANT_VALUE_OBJECT, members);
+
+    if (members > TENANT_VALUE_FEW || object->span > UINT16_MAX) {
+        return tenant_value_unique(r, p, at, members) ? p : NULL;
+    }
+
+    if (depth == 0) {
+        memcpy(r->tape->values, table, sizeof(table));
+        object->u.indexed = true;
+    }
+
+    return p;
 }
 
 
 /* array = "[" [ value *( "," value ) ] "]" */
-static bool
-tenant_value_elements(tenant_value_reader_t *r, unsigned depth,
-    size_t *elements)
+static const uint8_t *
+tenant_value_array(tenant_value_reader_t *r, const uint8_t *p, unsigned depth)
 {
-    bool  last = false;
+    size_t  at, n = 0;
+    int     c;
 
-    if (tenant_value_peek(r) == ']') {
-        r->p++;
-        return true;
+    if (!tenant_value_open(r, p, depth, &at)) {
+        return NULL;
     }
 
-    while (!last) {
-        if (!tenant_value_any(r, depth)
-            || !tenant_value_separator(r, ']', &last))
-        {
-            return false;
+    p++;
+
+    if (tenant_value_peek(r, &p) == ']') {
+        (void) tenant_value_close(r, at, TENANT_VALUE_ARRAY, 0);
+        return p + 1;
+    }
+
+    do {
+        p = tenant_value_any(r, p, depth + 1);
+
+        if (p == NULL) {
+            return NULL;
         }
 
-        (*elements)++;
+        n++;
+        c = tenant_value_peek(r, &p);
+        p++;
+    } while (c == ',');
+
+    if (c != ']') {
+        return tenant_value_fail(r, TENANT_JSON_SYNTAX, p - 1);
     }
 
-    return true;
-}
-
-
-/* r->p is at the opening bracket; depth counts the containers around it. */
-static bool
-tenant_value_container(tenant_value_reader_t *r, unsigned depth)
-{
-    tenant_value_t  *value;
-    size_t           at = r->used, n = 0;
-    bool             object = *r->p == '{';
-
-    if (depth >= r->limits->max_depth || depth >= TENANT_JSON_DEPTH_MAX) {
-        return tenant_value_fail(r, TENANT_JSON_TOO_DEEP, r->p);
-    }
-
-    if (tenant_value_add(r, object ? TENANT_VALUE_OBJECT
-                                   : TENANT_VALUE_ARRAY) == NULL)
-    {
-        return false;
-    }
-
-    r->p++;
-
-    if (!(object ? tenant_value_members(r, at, depth + 1, &n)
-                 : tenant_value_elements(r, depth + 1, &n)))
-    {
-        return false;
-    }
-
-    value = &r->tape->values[at];
-    value->len = (uint32_t) n;
-    value->span = (unsigned) (r->used - at);
-    return true;
-}
-
-
-static bool
-tenant_value_any(tenant_value_reader_t *r, unsigned depth)
-{
-    int  c = tenant_value_peek(r);
-
-    if (++r->values > r->limits->max_values) {
-        return tenant_value_fail(r, TENANT_JSON_TOO_MANY, r->p);
-    }
-
-    switch (c) {
-    case '{':
-    case '[':
-        return tenant_value_container(r, depth);
-    case '"':
-        return tenant_value_string(r);
-    case 't':
-        return tenant_value_literal(r, tenant_str("true"),
-                                    TENANT_VALUE_TRUE);
-    case 'f':
-        return tenant_value_literal(r, tenant_str("false"),
-                                    TENANT_VALUE_FALSE);
-    case 'n':
-        return tenant_value_literal(r, tenant_str("null"),
-                                    TENANT_VALUE_NULL);
-    case '-':
-    case '0': case '1': case '2': case '3': case '4':
-    case '5': case '6': case '7': case '8': case '9':
-        return tenant_value_numeral(r);
-    default:
-        return tenant_value_fail(r, TENANT_JSON_SYNTAX, r->p);
-    }
+    (void) tenant_value_close(r, at, TENANT_VALUE_ARRAY, n);
+    return p;
 }
 
 
 static bool
 tenant_value_root(tenant_value_reader_t *r)
 {
-    int  c;
+    const uint8_t  *p = (const uint8_t *) r->start;
+    int             c;
 
-    if (r->end - r->p >= 3 && memcmp(r->p, "\xef\xbb\xbf", 3) == 0) {
-        return tenant_value_fail(r, TENANT_JSON_BOM, r->p);
-    }
-
-    c = tenant_value_peek(r);
-
-    if (c != '{') {
-        return tenant_value_fail(r, c > 0 && strchr("[\"-0123456789tfn", c)
-                                    ? TENANT_JSON_NOT_OBJECT
-                                    : TENANT_JSON_SYNTAX, r->p);
-    }
-
-    if (!tenant_value_any(r, 0)) {
+    if (r->end - p >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) {
+        (void) tenant_value_fail(r, TENANT_JSON_BOM, p);
         return false;
     }
 
-    return tenant_value_peek(r) == -1
-           || tenant_value_fail(r, TENANT_JSON_TRAILING, r->p);
+    c = tenant_value_peek(r, &p);
+
+    if (c != '{') {
+        (void) tenant_value_fail(r, c > 0 && strchr("[\"-0123456789tfn", c)
+                                    ? TENANT_JSON_NOT_OBJECT
+                                    : TENANT_JSON_SYNTAX, p);
+        return false;
+    }
+
+    p = tenant_value_any(r, p, 0);
+
+    if (p == NULL) {
+        return false;
+    }
+
+    if (tenant_value_peek(r, &p) != -1) {
+        (void) tenant_value_fail(r, TENANT_JSON_TRAILING, p);
+        return false;
+    }
+
+    return true;
 }
 
 
@@ -568,12 +739,12 @@ tenant_value_read(tenant_tape_t *tape, char *text, size_t len,
     tenant_value_reader_t  r;
 
     r.start = text;
-    r.p = (const uint8_t *) text;
-    r.end = r.p + len;
+    r.end = (const uint8_t *) text + len;
     r.limits = limits;
     r.tape = tape;
-    r.used = 0;
-    r.values = 0;
+    r.next = tape->values;
+    r.last = tape->values + tape->room;
+    r.left = limits->max_values;
     r.err = err;
 
     err->code = TENANT_JSON_OK;
@@ -581,16 +752,37 @@ tenant_value_read(tenant_tape_t *tape, char *text, size_t len,
 
     if (len > limits->max_bytes) {
         (void) tenant_value_fail(&r, TENANT_JSON_TOO_LARGE,
-                                 r.p + limits->max_bytes);
+                                 (const uint8_t *) text + limits->max_bytes);
         return NULL;
     }
 
-    return tenant_value_root(&r) ? tape->values : NULL;
+    if (tape->room < TENANT_TAPE_TABLE
+        && !tenant_value_grow(&r, (const uint8_t *) text))
+    {
+        return NULL;
+    }
+
+    r.next += TENANT_TAPE_TABLE;
+
+    return tenant_value_root(&r) ? tape->values + TENANT_TAPE_TABLE : NULL;
+}
+
+
+/* What the table before the object has in a slot. */
+static inline uint16_t
+tenant_value_behind(const tenant_value_t *object, unsigned slot)
+{
+    uint16_t  values;
+
+    memcpy(&values, (const char *) (object - TENANT_TAPE_TABLE)
+                    + slot * sizeof(values), sizeof(values));
+    return values;
 }
 
 
 const tenant_value_t *
-tenant_value_get(const tenant_value_t *object, tenant_str_t name)
+tenant_value_find(const tenant_value_t *object, tenant_str_t name,
+    unsigned slot)
 {
     const tenant_value_t  *member;
     uint32_t               n;
@@ -599,16 +791,22 @@ tenant_value_get(const tenant_value_t *object, tenant_str_t name)
         return NULL;
     }
 
+    if (object->u.indexed) {
+        while ((n = tenant_value_behind(object, slot)) != 0) {
+            if (tenant_value_same_name(&object[n], name)) {
+                return &object[n] + 1;
+            }
+
+            slot = (slot + 1) % TENANT_VALUE_SLOTS;
+        }
+
+        return NULL;
+    }
+
     member = tenant_value_first(object);
 
     for (n = object->len; n != 0; n--) {
-
-        /* names of one length mostly differ in the first byte */
-        if (member->len == name.len
-            && (name.len == 0
-                || (member->u.text[0] == name.data[0]
-                    && memcmp(member->u.text, name.data, name.len) == 0)))
-        {
+        if (tenant_value_same_name(member, name)) {
             return member + 1;
         }
 
@@ -633,17 +831,6 @@ tenant_value_at(const tenant_value_t *array, size_t index)
     }
 
     return value;
-}
-
-
-tenant_str_t
-tenant_value_text(const tenant_value_t *value)
-{
-    if (!tenant_value_is(value, TENANT_VALUE_STRING)) {
-        return (tenant_str_t) { NULL, 0 };
-    }
-
-    return (tenant_str_t) { value->u.text, value->len };
 }
 
 

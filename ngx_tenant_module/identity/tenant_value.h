@@ -9,6 +9,8 @@
  *
  * A member is two values, its name and its value; span is the number of
  * values that one and all in it take, so value + value->span is the next.
+ * Before the outermost object stands a table of its names, unless they are
+ * very many.
  */
 
 #ifndef TENANT_VALUE_H
@@ -38,6 +40,7 @@ typedef struct {
     union {
         const char  *text;          /* string; real, as it was written */
         int64_t      integer;
+        bool         indexed;       /* object: a table of names is before it */
     } u;
 
     uint32_t         len;           /* bytes of text; elements; members */
@@ -58,7 +61,15 @@ typedef struct {
     void             *data;
 } tenant_tape_t;
 
-#define TENANT_TAPE_ROOM  96        /* values: 1.5 KB */
+#define TENANT_TAPE_ROOM  104       /* values: 1.6 KB */
+#define TENANT_TAPE_TABLE  8        /* of them, for the table of names */
+
+/*
+ * The table: for each name how many values behind the object it is, two
+ * bytes, in the slot that is its own or in one of the next; 0 is free.
+ */
+#define TENANT_VALUE_SLOTS  64
+#define TENANT_VALUE_FEW    32      /* names that are put there */
 
 
 /*
@@ -75,16 +86,19 @@ const tenant_value_t *tenant_value_read(tenant_tape_t *tape, char *text,
  * All of the following take NULL for a value that is absent.
  */
 
-/* The member of that name; NULL: none, or no object. */
-const tenant_value_t *tenant_value_get(const tenant_value_t *object,
-    tenant_str_t name);
+/*
+ * The member of that name; NULL: none, or no object.  slot is that of the
+ * name; tenant_value_get() finds it, for a literal when it is compiled.
+ */
+const tenant_value_t *tenant_value_find(const tenant_value_t *object,
+    tenant_str_t name, unsigned slot);
+
+static inline const tenant_value_t *tenant_value_get(
+    const tenant_value_t *object, tenant_str_t name);
 
 /* The element, from 0; NULL: none, or no array.  Walks from the first. */
 const tenant_value_t *tenant_value_at(const tenant_value_t *array,
     size_t index);
-
-/* The bytes of a string; data NULL if it is none. */
-tenant_str_t tenant_value_text(const tenant_value_t *value);
 
 /* An integer or a real as a double; 0 if it is neither. */
 double tenant_value_number(const tenant_value_t *value);
@@ -94,6 +108,18 @@ static inline bool
 tenant_value_is(const tenant_value_t *value, tenant_value_kind_t kind)
 {
     return value != NULL && value->kind == kind;
+}
+
+
+/* The bytes of a string; data NULL if it is none. */
+static inline tenant_str_t
+tenant_value_text(const tenant_value_t *value)
+{
+    if (!tenant_value_is(value, TENANT_VALUE_STRING)) {
+        return (tenant_str_t) { NULL, 0 };
+    }
+
+    return (tenant_str_t) { value->u.text, value->len };
 }
 
 
@@ -110,6 +136,63 @@ static inline const tenant_value_t *
 tenant_value_next(const tenant_value_t *value)
 {
     return value + value->span;
+}
+
+
+/*
+ * Two words that up to 16 bytes of name make; other bytes of the same number
+ * make others.
+ */
+static inline void
+tenant_value_words(const char *name, size_t len, uint64_t *first,
+    uint64_t *last)
+{
+    uint32_t  part;
+
+    *first = 0;
+    *last = 0;
+
+    if (len >= sizeof(*first)) {
+        memcpy(first, name, sizeof(*first));
+        memcpy(last, name + len - sizeof(*last), sizeof(*last));
+
+    } else if (len >= sizeof(part)) {
+        memcpy(&part, name, sizeof(part));
+        *first = part;
+        memcpy(&part, name + len - sizeof(part), sizeof(part));
+        *last = part;
+
+    } else if (len != 0) {
+        *first = (unsigned char) name[0]
+                 | (uint64_t) (unsigned char) name[len / 2] << 8
+                 | (uint64_t) (unsigned char) name[len - 1] << 16;
+    }
+}
+
+
+/*
+ * The slot of a name.  Whoever makes up names of one slot gains nothing, as
+ * so few are in a table.
+ */
+static inline unsigned
+tenant_value_slot(const char *name, size_t len)
+{
+    uint64_t  first, last;
+
+    tenant_value_words(name, len, &first, &last);
+
+    first ^= (last << 29 | last >> 35) ^ len;
+    first *= UINT64_C(0x9e3779b97f4a7c15);
+
+    return (unsigned) (first >> 58) % TENANT_VALUE_SLOTS;
+}
+
+
+static inline const tenant_value_t *
+tenant_value_get(const tenant_value_t *object, tenant_str_t name)
+{
+    return tenant_value_find(object, name,
+                             tenant_value_slot(name.data, name.len));
 }
 
 

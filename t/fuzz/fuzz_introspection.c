@@ -125,13 +125,13 @@ check_response(const char *text, size_t len)
     tenant_introspection_status_t  status;
     const tenant_value_t          *response;
     tenant_json_error_t            err = { TENANT_JSON_OK, 0 };
-    tenant_value_t                 values[8];
+    tenant_value_t                 values[TENANT_TAPE_TABLE + 8];
     tenant_tape_t                  tape;
     takes_t                        takes = { { NULL }, 0 };
     char                          *copy = malloc(len ? len : 1);
 
     memcpy(copy, text, len);
-    tape = (tenant_tape_t) { values, 8, take, &takes };
+    tape = (tenant_tape_t) { values, TENANT_TAPE_TABLE + 8, take, &takes };
     status = tenant_introspection_read(&tape, copy, len, &response, &err);
 
     must(status != TENANT_INTROSPECTION_NO_MEMORY);

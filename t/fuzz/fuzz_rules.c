@@ -63,8 +63,8 @@ check_claims(const tenant_rules_t *rules, const char *text, size_t len)
     tenant_claims_result_t  result;
     tenant_json_error_t     err;
     tenant_identity_t       identity;
-    tenant_value_t         *values = malloc((len + 8) * sizeof(*values));
-    tenant_tape_t           tape = { values, len + 8, NULL, NULL };
+    tenant_value_t         *values = malloc((len + 16) * sizeof(*values));
+    tenant_tape_t           tape = { values, len + 16, NULL, NULL };
     const tenant_value_t   *claims;
     char                   *copy = malloc(len + 1);
 

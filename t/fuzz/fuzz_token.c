@@ -94,7 +94,7 @@ check(const char *token, size_t len)
     uint8_t                        *scratch;
 
     /* a value takes two bytes of text or more, sorting names the same again */
-    tape.room = len + 8;
+    tape.room = len + 16;
     tape.values = values = malloc(tape.room * sizeof(*values));
     tape.take = NULL;
 

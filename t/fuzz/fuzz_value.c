@@ -44,11 +44,37 @@ check_print(const tenant_value_t *value, json_t *json)
 }
 
 
+/* Each member is found by its name, and none by a name that is longer. */
+static void
+check_names(const tenant_value_t *object)
+{
+    const tenant_value_t  *name = tenant_value_first(object);
+    char                  *longer;
+    uint32_t               i;
+
+    for (i = 0; i < object->len; i++) {
+        must(tenant_value_get(object, tenant_value_text(name)) == name + 1);
+
+        longer = malloc(name->len + 1);
+        memcpy(longer, name->u.text, name->len);
+        longer[name->len] = '\0';
+        must(tenant_value_get(object, (tenant_str_t) { longer,
+                                                       name->len + 1 })
+             == NULL);
+        free(longer);
+
+        name = tenant_value_next(name + 1);
+    }
+
+    must(name == tenant_value_next(object));
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    tenant_value_t        *values = malloc((size + 8) * sizeof(*values));
-    tenant_tape_t          tape = { values, size + 8, NULL, NULL };
+    tenant_value_t        *values = malloc((size + 16) * sizeof(*values));
+    tenant_tape_t          tape = { values, size + 16, NULL, NULL };
     tenant_json_error_t    err, wanted;
     const tenant_value_t  *value;
     char                  *text = malloc(size + 1);
@@ -65,6 +91,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (json != NULL) {
         check_print(value, json);
+        check_names(value);
         json_decref(json);
     }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "json_rows.h"
+#include "tenant_json_text.h"
 #include "tenant_value.h"
 #include "unit.h"
 
@@ -362,6 +363,120 @@ START_TEST(names_are_told_apart_in_large_objects_too)
 END_TEST
 
 
+/* Behind so many values a name has no place in the table. */
+START_TEST(names_are_told_apart_behind_very_many_values)
+{
+    static const char      *const tails[] = {
+        "],\"b\":1}", "],\"b\":1,\"b\":1}", "],\"a\":1}",
+    };
+    static char            text[200000];
+    tenant_json_limits_t   limits = { sizeof(text), 16, 100000 };
+    size_t                 i, len, zeros;
+
+    for (zeros = 65530; zeros < 65536; zeros++) {
+        len = 6;
+        memcpy(text, "{\"a\":[", 6);
+
+        for (i = 0; i < zeros; i++) {
+            memcpy(text + len, "0,", 2);
+            len += 2;
+        }
+
+        for (i = 0; i < 3; i++) {
+            strcpy(text + len - 1, tails[i]);
+            ck_assert(agree(text, len - 1 + strlen(tails[i]), &limits, true)
+                      == (i == 0));
+        }
+    }
+}
+END_TEST
+
+
+/* each byte at each of eight places, beside others that may spill over */
+START_TEST(ends_of_plain_text_are_found_in_words)
+{
+    static const char  others[] = "a\"\\\x1f\x00\xff\x7f\x80 #";
+    uint8_t            word[8];
+    uint64_t           ends;
+    size_t             at, i, k;
+    bool               end;
+    int                c;
+
+    for (i = 0; i < sizeof(others) - 1; i++) {
+        for (at = 0; at < 8; at++) {
+            for (c = 0; c < 256; c++) {
+                memset(word, others[i], sizeof(word));
+                word[at] = (uint8_t) c;
+                ends = tenant_json_ends_portable(word);
+
+                for (k = 0; k < 8; k++) {
+                    end = word[k] < 0x20 || word[k] >= 0x80
+                          || word[k] == '"' || word[k] == '\\';
+                    ck_assert_uint_eq(ends >> k * 8 & 0xff, end ? 0x80 : 0);
+                }
+            }
+        }
+    }
+}
+END_TEST
+
+
+START_TEST(numbers_are_read_whole_wherever_they_end)
+{
+    static const char  behind[] = ",.eE-+/:0x ]";
+    char               text[64], digits[24];
+    size_t             i, k, n;
+
+    for (n = 1; n < 22; n++) {
+        for (i = 0; i < 10; i++) {
+            for (k = 0; k < n; k++) {
+                digits[k] = (char) ('0' + (i * 7 + k * 3) % 10);
+            }
+
+            for (k = 0; k < sizeof(behind) - 1; k++) {
+                (void) agree(text, (size_t) snprintf(text, sizeof(text),
+                                                     "{\"a\":%.*s%c1}",
+                                                     (int) n, digits,
+                                                     behind[k]),
+                             &tenant_json_token_limits, true);
+            }
+
+            (void) agree(text, (size_t) snprintf(text, sizeof(text),
+                                                 "{\"a\":%.*s}", (int) n,
+                                                 digits),
+                         &tenant_json_token_limits, true);
+            (void) agree(text, (size_t) snprintf(text, sizeof(text),
+                                                 "{\"a\":%.*s", (int) n,
+                                                 digits),
+                         &tenant_json_token_limits, true);
+        }
+    }
+}
+END_TEST
+
+
+/* a byte that is no digit, at each place of the first eight */
+START_TEST(numbers_have_digits_only)
+{
+    char      text[32];
+    size_t    at;
+    unsigned  accepted = 0;
+    int       c;
+
+    for (at = 0; at < 10; at++) {
+        for (c = 0; c < 256; c++) {
+            memcpy(text, "{\"a\":1795519759,\"b\":1}", 22);
+            text[5 + at] = (char) c;
+            accepted += agree(text, 22, &tenant_json_token_limits, true);
+        }
+    }
+
+    ck_assert_uint_gt(accepted, 100);
+    ck_assert_uint_lt(accepted, 200);
+}
+END_TEST
+
+
 START_TEST(tape_grows_and_says_when_it_cannot)
 {
     static char            text[16384];
@@ -455,6 +570,10 @@ suite_value(void)
     tcase_add_test(t, every_prefix_is_refused_as_the_other_reader_does);
     tcase_add_test(t, limits_are_those_of_the_other_reader);
     tcase_add_test(t, names_are_told_apart_in_large_objects_too);
+    tcase_add_test(t, names_are_told_apart_behind_very_many_values);
+    tcase_add_test(t, ends_of_plain_text_are_found_in_words);
+    tcase_add_test(t, numbers_are_read_whole_wherever_they_end);
+    tcase_add_test(t, numbers_have_digits_only);
     tcase_add_test(t, tape_grows_and_says_when_it_cannot);
     tcase_add_test(t, values_print_as_compact_json);
     tcase_add_test(t, absent_values_are_taken_for_nothing);
