@@ -334,23 +334,51 @@ tenant_value_literal(tenant_value_reader_t *r, const uint8_t *p,
 }
 
 
+/* Of the eight bytes at a and b those bits that differ. */
+static inline uint64_t
+tenant_value_differ(const char *a, const char *b)
+{
+    uint64_t  x, y;
+
+    memcpy(&x, a, sizeof(x));
+    memcpy(&y, b, sizeof(y));
+    return x ^ y;
+}
+
+
+/* Whether a and b, of len bytes each, are the same; names are short. */
+static inline bool
+tenant_value_same(const char *a, const char *b, size_t len)
+{
+    uint64_t  differ;
+    size_t    i;
+
+    if (len >= 8) {
+        differ = tenant_value_differ(a + len - 8, b + len - 8);
+
+        for (i = 0; i < len - 8; i += 8) {
+            differ |= tenant_value_differ(a + i, b + i);
+        }
+
+        return differ == 0;
+    }
+
+    if (len >= 4) {
+        return memcmp(a, b, 4) == 0
+               && memcmp(a + len - 4, b + len - 4, 4) == 0;
+    }
+
+    return len == 0
+           || (a[0] == b[0] && a[len - 1] == b[len - 1]
+               && a[len / 2] == b[len / 2]);
+}
+
+
 static inline bool
 tenant_value_same_name(const tenant_value_t *member, tenant_str_t name)
 {
-    uint64_t  first, last, member_first, member_last;
-
-    if (member->len != name.len) {
-        return false;
-    }
-
-    if (name.len > sizeof(first) + sizeof(last)) {
-        return memcmp(member->u.text, name.data, name.len) == 0;
-    }
-
-    tenant_value_words(name.data, name.len, &first, &last);
-    tenant_value_words(member->u.text, name.len, &member_first, &member_last);
-
-    return first == member_first && last == member_last;
+    return member->len == name.len
+           && tenant_value_same(member->u.text, name.data, name.len);
 }
 
 
@@ -780,30 +808,12 @@ tenant_value_behind(const tenant_value_t *object, unsigned slot)
 }
 
 
-const tenant_value_t *
-tenant_value_find(const tenant_value_t *object, tenant_str_t name,
-    unsigned slot)
+/* The member of an object that has no table. */
+TENANT_VALUE_UNUSUAL const tenant_value_t *
+tenant_value_walk(const tenant_value_t *object, tenant_str_t name)
 {
-    const tenant_value_t  *member;
+    const tenant_value_t  *member = tenant_value_first(object);
     uint32_t               n;
-
-    if (!tenant_value_is(object, TENANT_VALUE_OBJECT)) {
-        return NULL;
-    }
-
-    if (object->u.indexed) {
-        while ((n = tenant_value_behind(object, slot)) != 0) {
-            if (tenant_value_same_name(&object[n], name)) {
-                return &object[n] + 1;
-            }
-
-            slot = (slot + 1) % TENANT_VALUE_SLOTS;
-        }
-
-        return NULL;
-    }
-
-    member = tenant_value_first(object);
 
     for (n = object->len; n != 0; n--) {
         if (tenant_value_same_name(member, name)) {
@@ -814,6 +824,39 @@ tenant_value_find(const tenant_value_t *object, tenant_str_t name,
     }
 
     return NULL;
+}
+
+
+const tenant_value_t *
+tenant_value_find(const tenant_value_t *object, tenant_str_t name,
+    unsigned slot)
+{
+    const tenant_value_t  *member;
+    unsigned               n;
+
+    if (!tenant_value_is(object, TENANT_VALUE_OBJECT)) {
+        return NULL;
+    }
+
+    if (!object->u.indexed) {
+        return tenant_value_walk(object, name);
+    }
+
+    for ( ;; ) {
+        n = tenant_value_behind(object, slot);
+
+        if (n == 0) {
+            return NULL;
+        }
+
+        member = &object[n];
+
+        if (tenant_value_same_name(member, name)) {
+            return member + 1;
+        }
+
+        slot = (slot + 1) % TENANT_VALUE_SLOTS;
+    }
 }
 
 

@@ -140,46 +140,30 @@ tenant_value_next(const tenant_value_t *value)
 
 
 /*
- * Two words that up to 16 bytes of name make; other bytes of the same number
- * make others.
- */
-static inline void
-tenant_value_words(const char *name, size_t len, uint64_t *first,
-    uint64_t *last)
-{
-    uint32_t  part;
-
-    *first = 0;
-    *last = 0;
-
-    if (len >= sizeof(*first)) {
-        memcpy(first, name, sizeof(*first));
-        memcpy(last, name + len - sizeof(*last), sizeof(*last));
-
-    } else if (len >= sizeof(part)) {
-        memcpy(&part, name, sizeof(part));
-        *first = part;
-        memcpy(&part, name + len - sizeof(part), sizeof(part));
-        *last = part;
-
-    } else if (len != 0) {
-        *first = (unsigned char) name[0]
-                 | (uint64_t) (unsigned char) name[len / 2] << 8
-                 | (uint64_t) (unsigned char) name[len - 1] << 16;
-    }
-}
-
-
-/*
  * The slot of a name.  Whoever makes up names of one slot gains nothing, as
  * so few are in a table.
  */
 static inline unsigned
 tenant_value_slot(const char *name, size_t len)
 {
-    uint64_t  first, last;
+    uint64_t  first = 0, last = 0;
+    uint32_t  part;
 
-    tenant_value_words(name, len, &first, &last);
+    if (len >= sizeof(first)) {
+        memcpy(&first, name, sizeof(first));
+        memcpy(&last, name + len - sizeof(last), sizeof(last));
+
+    } else if (len >= sizeof(part)) {
+        memcpy(&part, name, sizeof(part));
+        first = part;
+        memcpy(&part, name + len - sizeof(part), sizeof(part));
+        last = part;
+
+    } else if (len != 0) {
+        first = (unsigned char) name[0]
+                | (uint64_t) (unsigned char) name[len / 2] << 8
+                | (uint64_t) (unsigned char) name[len - 1] << 16;
+    }
 
     first ^= (last << 29 | last >> 35) ^ len;
     first *= UINT64_C(0x9e3779b97f4a7c15);
