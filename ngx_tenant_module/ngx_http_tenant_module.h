@@ -61,6 +61,8 @@ typedef struct {
     struct tenant_cache_s           *token_cache;       /* of this worker */
     u_char                          *token_scratch;     /* the same: a token
                                                            is decoded here */
+    void                            *token_headers;     /* the same: those of
+                                                           verified tokens */
 
     void                            *curl;      /* of fetch, this worker */
     ngx_queue_t                      keysets;   /* fetched, this worker */

@@ -131,7 +131,7 @@ ngx_http_tenant_claim_again(ngx_http_request_t *r,
     tenant_value_t         values[TENANT_TAPE_ROOM];
     const tenant_value_t  *claims, *claim;
 
-    static const tenant_jws_conf_t  conf = { 0, NULL, 0 };
+    static const tenant_jws_conf_t  conf = { 0, NULL, 0, NULL };
 
     ngx_str_null(text);
 

@@ -190,14 +190,13 @@ ngx_http_tenant_identity_verify(ngx_http_request_t *r, ngx_str_t *token,
     tenant_jws_t                  jws;
     tenant_tape_t                 tape;
     tenant_value_t                values[TENANT_TAPE_ROOM];
+    tenant_jws_conf_t             conf;
     tenant_jws_result_t           rc;
     const tenant_value_t         *claims;
     ngx_http_tenant_issuer_t     *issuer;
     ngx_http_tenant_refusal_t    *refusal;
     ngx_http_tenant_identity_t   *identity;
     ngx_http_tenant_main_conf_t  *tmcf;
-
-    static const tenant_jws_conf_t  conf = { 0, NULL, 0 };
 
     refusal = &caller->refusal;
     tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
@@ -212,6 +211,9 @@ ngx_http_tenant_identity_verify(ngx_http_request_t *r, ngx_str_t *token,
     /* nothing of the decoded token is needed when its identity is made */
 
     scratch = tmcf->token_scratch;
+
+    ngx_memzero(&conf, sizeof(tenant_jws_conf_t));
+    conf.headers = tmcf->token_headers;
 
     tape.values = values;
     tape.room = TENANT_TAPE_ROOM;

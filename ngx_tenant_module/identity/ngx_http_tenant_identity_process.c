@@ -192,6 +192,12 @@ ngx_http_tenant_identity_init_process(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
+    tmcf->token_headers = ngx_pcalloc(cycle->pool,
+                                      sizeof(tenant_jws_headers_t));
+    if (tmcf->token_headers == NULL) {
+        return NGX_ERROR;
+    }
+
     ngx_memzero(&conf, sizeof(tenant_cache_conf_t));
 
     conf.max_entries = NGX_HTTP_TENANT_CACHE_ENTRIES;

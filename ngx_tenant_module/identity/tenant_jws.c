@@ -264,28 +264,15 @@ tenant_jws_header(tenant_jws_t *jws, const tenant_value_t *header,
 }
 
 
+/* The header, decoded: what it says, and whether that is accepted. */
 static tenant_jws_result_t
-tenant_jws_decode(tenant_jws_t *jws, tenant_tape_t *tape,
-    const tenant_jws_parts_t *parts, const tenant_jws_conf_t *conf,
-    uint8_t *scratch)
+tenant_jws_read(tenant_jws_t *jws, tenant_tape_t *tape, tenant_str_t header,
+    const tenant_jws_conf_t *conf)
 {
     const tenant_value_t  *values;
     tenant_json_error_t    err;
-    tenant_str_t           header, sig;
-    uint8_t               *dst = scratch;
 
-    if (!tenant_jws_decode_part(&dst, parts->header, &header)
-        || !tenant_jws_decode_part(&dst, parts->payload, &jws->payload)
-        || !tenant_jws_decode_part(&dst, parts->sig, &sig))
-    {
-        return tenant_jws_refuse(jws, TENANT_JWS_MALFORMED,
-                                 "a part is not canonical base64url");
-    }
-
-    jws->sig = (const uint8_t *) sig.data;
-    jws->sig_len = sig.len;
-
-    values = tenant_value_read(tape, (char *) scratch, header.len,
+    values = tenant_value_read(tape, (char *) header.data, header.len,
                                &tenant_json_token_limits, &err);
 
     if (values == NULL) {
@@ -296,6 +283,121 @@ tenant_jws_decode(tenant_jws_t *jws, tenant_tape_t *tape,
     }
 
     return tenant_jws_header(jws, values, conf);
+}
+
+
+static uint64_t
+tenant_jws_mix(uint64_t hash, const char *bytes)
+{
+    uint64_t  word;
+
+    memcpy(&word, bytes, sizeof(word));
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 32;
+}
+
+
+/* Where a header is, or would be, among those that are kept. */
+static size_t
+tenant_jws_place(tenant_str_t header)
+{
+    uint64_t  hash = header.len;
+    size_t    i;
+
+    if (header.len < sizeof(hash)) {
+        return 0;                           /* none that is a header */
+    }
+
+    for (i = 0; i < header.len - sizeof(hash); i += sizeof(hash)) {
+        hash = tenant_jws_mix(hash, header.data + i);
+    }
+
+    hash = tenant_jws_mix(hash, header.data + header.len - sizeof(hash));
+
+    return hash % TENANT_JWS_HEADERS;
+}
+
+
+/*
+ * Whether the header is kept, with what it says.  If not, it may be put
+ * there when its token is verified: strangers cannot push out others.
+ */
+static bool
+tenant_jws_known(tenant_jws_t *jws, tenant_str_t header,
+    tenant_jws_headers_t *headers)
+{
+    size_t  i;
+
+    if (headers == NULL || header.len > TENANT_JWS_HEADER_MAX) {
+        return false;
+    }
+
+    i = tenant_jws_place(header);
+
+    if (headers->kept[i].len != header.len
+        || memcmp(headers->kept[i].text, header.data, header.len) != 0)
+    {
+        jws->headers = headers;
+        return false;
+    }
+
+    jws->alg = headers->kept[i].alg;
+
+    if (headers->kept[i].kid_len != 0) {
+        jws->kid.data = headers->kept[i].kid;
+        jws->kid.len = headers->kept[i].kid_len;
+    }
+
+    return true;
+}
+
+
+static void
+tenant_jws_keep(const tenant_jws_t *jws)
+{
+    tenant_str_t  header = { jws->signed_part.data, jws->header_len };
+    size_t        i;
+
+    if (jws->headers == NULL) {
+        return;
+    }
+
+    i = tenant_jws_place(header);
+
+    jws->headers->kept[i].len = (uint16_t) header.len;
+    jws->headers->kept[i].kid_len = (uint16_t) jws->kid.len;
+    jws->headers->kept[i].alg = jws->alg;
+    memcpy(jws->headers->kept[i].text, header.data, header.len);
+
+    if (jws->kid.len != 0) {
+        memcpy(jws->headers->kept[i].kid, jws->kid.data, jws->kid.len);
+    }
+}
+
+
+static tenant_jws_result_t
+tenant_jws_decode(tenant_jws_t *jws, tenant_tape_t *tape,
+    const tenant_jws_parts_t *parts, const tenant_jws_conf_t *conf,
+    uint8_t *scratch)
+{
+    tenant_str_t  header, sig;
+    uint8_t      *dst = scratch;
+    bool          known;
+
+    known = tenant_jws_known(jws, parts->header, conf->headers);
+
+    if ((!known && !tenant_jws_decode_part(&dst, parts->header, &header))
+        || !tenant_jws_decode_part(&dst, parts->payload, &jws->payload)
+        || !tenant_jws_decode_part(&dst, parts->sig, &sig))
+    {
+        return tenant_jws_refuse(jws, TENANT_JWS_MALFORMED,
+                                 "a part is not canonical base64url");
+    }
+
+    jws->sig = (const uint8_t *) sig.data;
+    jws->sig_len = sig.len;
+
+    return known ? TENANT_JWS_OK : tenant_jws_read(jws, tape, header, conf);
 }
 
 
@@ -326,6 +428,7 @@ tenant_jws_parse(tenant_jws_t *jws, tenant_tape_t *tape, const char *token,
                                  "not three parts with two dots");
     }
 
+    jws->header_len = parts.header.len;
     jws->signed_part.data = token;
     jws->signed_part.len = parts.header.len + 1 + parts.payload.len;
 
@@ -424,6 +527,7 @@ tenant_jws_verify(tenant_jws_t *jws, tenant_jwks_t *jwks,
                 *key = i;
             }
 
+            tenant_jws_keep(jws);
             jws->reason = NULL;
             return TENANT_JWS_OK;
         }

@@ -45,6 +45,29 @@ typedef enum {
 } tenant_jws_result_t;
 
 
+#define TENANT_JWS_HEADERS      64      /* kept; a power of two */
+#define TENANT_JWS_HEADER_MAX   192     /* digits of one that is kept */
+
+/*
+ * What the headers of verified tokens said.  Nearly all tokens of a key have
+ * the same header, which then is compared instead of read.  That it is here
+ * says nothing of the next token with it: which keys there are, which
+ * algorithms the issuer may use, whether the signature holds is asked anew.
+ *
+ * Zeroed memory is an empty one; it belongs to one thread, and to one
+ * tenant_jws_conf_t, by which the headers were accepted.
+ */
+typedef struct {
+    struct {
+        uint16_t      len;          /* digits; 0: free */
+        uint16_t      kid_len;      /* bytes; 0: none */
+        tenant_alg_t  alg;
+        char          text[TENANT_JWS_HEADER_MAX];      /* as sent */
+        char          kid[TENANT_JWS_HEADER_MAX / 4 * 3];
+    } kept[TENANT_JWS_HEADERS];
+} tenant_jws_headers_t;
+
+
 typedef struct {
     size_t               max_len;   /* bytes; 0: TENANT_JWS_LEN_DEFAULT;
                                        never above TENANT_JWS_LEN_MAX */
@@ -52,12 +75,19 @@ typedef struct {
                                        "application/" prefix, any case */
     size_t               ntyp;      /* 0: typ is not looked at; otherwise a
                                        token without typ is refused */
+    tenant_jws_headers_t  *headers; /* NULL: none is kept */
 } tenant_jws_conf_t;
 
 
-/* Borrows from the token and from scratch; holds nothing to release. */
+/*
+ * Borrows from the token, from scratch and from the headers that are kept,
+ * until the next token is verified with them; holds nothing to release.
+ */
 typedef struct {
     tenant_str_t    signed_part;    /* header "." payload, as sent */
+    size_t          header_len;     /* digits */
+    tenant_jws_headers_t  *headers; /* to keep this one in; NULL: it is there,
+                                       or it is too long, or none is kept */
     tenant_str_t    payload;        /* decoded */
     const uint8_t  *sig;            /* decoded */
     size_t          sig_len;

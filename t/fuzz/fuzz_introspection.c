@@ -26,7 +26,7 @@ must(int ok)
 static void
 check_form(tenant_str_t token)
 {
-    static const tenant_jws_conf_t  conf = { 0, NULL, 0 };
+    static const tenant_jws_conf_t  conf = { 0, NULL, 0, NULL };
     tenant_value_t                  values[TENANT_TAPE_ROOM];
     tenant_tape_t                   tape;
     tenant_jws_t                    jws;

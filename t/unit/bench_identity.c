@@ -154,7 +154,7 @@ our_signature(void *data)
 static void
 our_token(void *data)
 {
-    static const tenant_jws_conf_t  conf = { 0, NULL, 0 };
+    static const tenant_jws_conf_t  conf = { 0, NULL, 0, NULL };
     subject_t                      *s = data;
     tenant_value_t                  values[TENANT_TAPE_ROOM];
     tenant_tape_t                   tape = { values, TENANT_TAPE_ROOM, NULL,

@@ -6,7 +6,7 @@
 
 
 jws_fixture_t            fx;
-const tenant_jws_conf_t  any_token = { 0, NULL, 0 };
+const tenant_jws_conf_t  any_token = { 0, NULL, 0, NULL };
 
 
 tenant_jwks_t *
@@ -80,19 +80,50 @@ jws_check_with(const char *text, size_t len, tenant_jwks_t *set,
 }
 
 
+/*
+ * Once as it is, and twice with the headers of all tests so far: one that
+ * is kept changes nothing.
+ */
+static tenant_jws_result_t
+jws_check_thrice(const char *text, tenant_jwks_t *set, size_t max_len)
+{
+    static tenant_jws_headers_t  headers;
+    tenant_jws_conf_t            conf = { 0, NULL, 0, NULL };
+    tenant_jws_result_t          result;
+    tenant_jws_t                 jws;
+    size_t                       len = strlen(text);
+    int                          i;
+
+    conf.max_len = max_len;
+    result = jws_check_with(text, len, set, &conf);
+    jws = fx.jws;
+    conf.headers = &headers;
+
+    for (i = 0; i < 2; i++) {
+        ck_assert_int_eq(jws_check_with(text, len, set, &conf), result);
+        ck_assert_ptr_eq(fx.jws.reason, jws.reason);
+
+        if (result != TENANT_JWS_MALFORMED) {
+            ck_assert_int_eq(fx.jws.alg, jws.alg);
+            ck_assert_uint_eq(fx.jws.kid.len, jws.kid.len);
+        }
+    }
+
+    return result;
+}
+
+
 tenant_jws_result_t
 jws_check(const char *text)
 {
-    static const tenant_jws_conf_t  conf = { TENANT_JWS_LEN_MAX, NULL, 0 };
-
-    return jws_check_with(text, strlen(text), fx.jwks, &conf);
+    return jws_check_thrice(text, fx.jwks, TENANT_JWS_LEN_MAX);
 }
 
 
 tenant_jws_result_t
 jws_check_set(tenant_jwks_t *set)
 {
-    return jws_check_with(fx.token, strlen(fx.token), set, &any_token);
+    return jws_check_thrice(fx.token, set, 0);
 }
 
 

@@ -26,7 +26,7 @@ START_TEST(typ_is_compared_when_asked_for)
         { "{\"alg\":\"RS256\",\"kid\":\"r\",\"typ\":\"logout+jwt\"}", false },
         { "{\"alg\":\"RS256\",\"kid\":\"r\"}", false },
     };
-    tenant_jws_conf_t  conf = { 0, types, 2 };
+    tenant_jws_conf_t  conf = { 0, types, 2, NULL };
     size_t             i;
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -57,6 +57,171 @@ START_TEST(cty_of_a_nested_token_is_refused)
                        reason);
     ck_assert_int_eq(jws_check_header("{\"alg\":\"RS256\",\"kid\":\"r\","
                                   "\"cty\":\"json\"}"), TENANT_JWS_OK);
+}
+END_TEST
+
+
+static tenant_jws_headers_t     headers;
+static const tenant_jws_conf_t  keeping = { 0, NULL, 0, &headers };
+
+
+/* A token with that header, and whether the header was kept before it. */
+static tenant_jws_result_t
+check_kept(const char *header, bool *kept)
+{
+    tenant_tape_t   tape;
+    tenant_value_t  values[TENANT_TAPE_ROOM];
+    tenant_jws_t    jws;
+    uint8_t         scratch[TENANT_JWS_SCRATCH(1024)];
+    size_t          len;
+
+    tape = (tenant_tape_t) { values, TENANT_TAPE_ROOM, NULL, NULL };
+    mint_token(fx.token, fx.rsa, TENANT_ALG_RS256, header, PAYLOAD);
+    len = strlen(fx.token);
+
+    /* nothing else takes the place of the header in the scratch */
+    *kept = tenant_jws_parse(&jws, &tape, fx.token, len, &keeping, scratch,
+                             sizeof(scratch)) == TENANT_JWS_OK
+            && jws.payload.data == (char *) scratch;
+
+    return jws_check_with(fx.token, len, fx.jwks, &keeping);
+}
+
+
+START_TEST(header_of_a_verified_token_is_kept)
+{
+    static const char  header[] = "{\"alg\":\"RS256\",\"kid\":\"r\"}";
+    bool               kept;
+    char               refused[MINT_TOKEN_MAX];
+
+    memset(&headers, 0, sizeof(headers));
+    ck_assert_int_eq(check_kept(header, &kept), TENANT_JWS_OK);
+    ck_assert(!kept);
+    ck_assert_int_eq(check_kept(header, &kept), TENANT_JWS_OK);
+    ck_assert(kept);
+    ck_assert_uint_eq(fx.jws.kid.len, 1);
+    ck_assert_int_eq(fx.jws.kid.data[0], 'r');
+    ck_assert_int_eq(fx.jws.alg, TENANT_ALG_RS256);
+
+    /* another spelling is another header */
+    ck_assert_int_eq(check_kept("{\"alg\":\"RS256\",\"kid\":\"r\" }", &kept),
+                     TENANT_JWS_OK);
+    ck_assert(!kept);
+
+    /* one without kid; and nothing of the other is left in it */
+    ck_assert_int_eq(check_kept("{\"alg\":\"RS256\"}", &kept), TENANT_JWS_OK);
+    ck_assert_int_eq(check_kept("{\"alg\":\"RS256\"}", &kept), TENANT_JWS_OK);
+    ck_assert(kept);
+    ck_assert_ptr_null(fx.jws.kid.data);
+
+    /* the rest of the token is looked at as ever */
+    ck_assert_int_eq(check_kept(header, &kept), TENANT_JWS_OK);
+    strcpy(refused, fx.token);
+    strrchr(refused, '.')[3] ^= 1;
+    ck_assert_int_eq(jws_check_with(refused, strlen(refused), fx.jwks,
+                                    &keeping), TENANT_JWS_BAD_SIGNATURE);
+    strcat(refused, "=");
+    jws_assert_refused(jws_check_with(refused, strlen(refused), fx.jwks,
+                                      &keeping),
+                       "a part is not canonical base64url");
+    strcpy(refused, fx.token);
+    strchr(refused, '.')[1] = '+';
+    jws_assert_refused(jws_check_with(refused, strlen(refused), fx.jwks,
+                                      &keeping),
+                       "a part is not canonical base64url");
+}
+END_TEST
+
+
+START_TEST(keys_that_changed_are_asked_for_a_kept_header_too)
+{
+    static const char  header[] = "{\"alg\":\"RS256\",\"kid\":\"r\"}";
+    tenant_jwks_t     *none = jws_keys("");
+    bool               kept;
+
+    memset(&headers, 0, sizeof(headers));
+    (void) check_kept(header, &kept);
+    ck_assert_int_eq(check_kept(header, &kept), TENANT_JWS_OK);
+    ck_assert(kept);
+
+    ck_assert_int_eq(jws_check_with(fx.token, strlen(fx.token), none,
+                                    &keeping), TENANT_JWS_UNKNOWN_KID);
+    ck_assert_int_eq(tenant_jws_verify(&fx.jws, fx.jwks,
+                                       TENANT_ALGS_HMAC, NULL),
+                     TENANT_JWS_ALG_NOT_ALLOWED);
+    tenant_jwks_free(none);
+}
+END_TEST
+
+
+START_TEST(header_of_a_refused_token_is_not_kept)
+{
+    static const char  header[] = "{\"alg\":\"RS256\",\"kid\":\"r\"}";
+    tenant_jwks_t     *none = jws_keys("");
+    bool               kept;
+
+    memset(&headers, 0, sizeof(headers));
+    mint_token(fx.token, fx.other_rsa, TENANT_ALG_RS256, header, PAYLOAD);
+    ck_assert_int_eq(jws_check_with(fx.token, strlen(fx.token), fx.jwks,
+                                    &keeping), TENANT_JWS_BAD_SIGNATURE);
+    ck_assert_int_eq(jws_check_with(fx.token, strlen(fx.token), none,
+                                    &keeping), TENANT_JWS_UNKNOWN_KID);
+    ck_assert_int_eq(check_kept(header, &kept), TENANT_JWS_OK);
+    ck_assert(!kept);
+
+    /* nor one that says what is refused */
+    ck_assert_int_eq(check_kept("{\"alg\":\"none\"}", &kept),
+                     TENANT_JWS_UNSUPPORTED_ALG);
+    ck_assert_int_eq(check_kept("{\"alg\":\"none\"}", &kept),
+                     TENANT_JWS_UNSUPPORTED_ALG);
+    ck_assert(!kept);
+    tenant_jwks_free(none);
+}
+END_TEST
+
+
+/* more than there is room for, and each is read for what it is */
+START_TEST(headers_take_the_places_of_others)
+{
+    char      header[256];
+    unsigned  i, turn, found = 0;
+    bool      kept;
+
+    memset(&headers, 0, sizeof(headers));
+
+    for (turn = 0; turn < 2; turn++) {
+        for (i = 0; i < 150; i++) {
+            snprintf(header, sizeof(header), "{\"alg\":\"RS256\"%s,"
+                     "\"x\":%u}", i % 2 ? "" : ",\"kid\":\"r\"", i % 75);
+            ck_assert_int_eq(check_kept(header, &kept), TENANT_JWS_OK);
+            ck_assert_uint_eq(fx.jws.kid.len, i % 2 ? 0 : 1);
+            found += kept;
+        }
+    }
+
+    ck_assert_uint_gt(found, 0);
+    ck_assert_uint_lt(found, 150 + 64);
+}
+END_TEST
+
+
+START_TEST(header_that_is_too_long_is_read_each_time)
+{
+    char    header[256];
+    size_t  len, n;
+    bool    kept;
+
+    for (len = 140; len < 150; len++) {
+        memset(&headers, 0, sizeof(headers));
+        n = (size_t) snprintf(header, sizeof(header),
+                              "{\"alg\":\"RS256\",\"x\":\"");
+        memset(header + n, 'x', len - n - 2);
+        memcpy(header + len - 2, "\"}", 3);
+
+        ck_assert_int_eq(check_kept(header, &kept), TENANT_JWS_OK);
+        ck_assert_int_eq(check_kept(header, &kept), TENANT_JWS_OK);
+        ck_assert(kept == (len <= TENANT_JWS_HEADER_MAX / 4 * 3));
+    }
 }
 END_TEST
 
@@ -148,7 +313,7 @@ END_TEST
 
 START_TEST(token_above_the_limit_is_refused_before_parsing)
 {
-    tenant_jws_conf_t  conf = { 0, NULL, 0 };
+    tenant_jws_conf_t  conf = { 0, NULL, 0, NULL };
     size_t             len = 1 << 20;
     char              *large = malloc(len);
 
@@ -238,6 +403,11 @@ suite_jws(void)
     tcase_add_unchecked_fixture(t, jws_fixture_setup, jws_fixture_teardown);
     tcase_add_test(t, typ_is_compared_when_asked_for);
     tcase_add_test(t, cty_of_a_nested_token_is_refused);
+    tcase_add_test(t, header_of_a_verified_token_is_kept);
+    tcase_add_test(t, keys_that_changed_are_asked_for_a_kept_header_too);
+    tcase_add_test(t, header_of_a_refused_token_is_not_kept);
+    tcase_add_test(t, headers_take_the_places_of_others);
+    tcase_add_test(t, header_that_is_too_long_is_read_each_time);
     tcase_add_test(t, padding_white_space_plus_and_slash_are_refused);
     tcase_add_test(t, token_has_one_spelling);
     tcase_add_test(t, anything_but_three_non_empty_parts_is_refused);

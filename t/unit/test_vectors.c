@@ -137,7 +137,7 @@ static const vector_t  vectors[] = {
     },
 };
 
-static const tenant_jws_conf_t  conf = { 0, NULL, 0 };
+static const tenant_jws_conf_t  conf = { 0, NULL, 0, NULL };
 
 
 static tenant_jws_result_t
