@@ -16,7 +16,7 @@
 
 #include "../ngx_http_tenant_module.h"
 #include "../ngx_http_tenant_zone.h"
-#include "ngx_http_tenant_fetch.h"
+#include "../fetch/ngx_http_tenant_fetch.h"
 #include "ngx_http_tenant_pending.h"
 
 

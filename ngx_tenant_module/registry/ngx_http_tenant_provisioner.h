@@ -8,7 +8,7 @@
 
 
 #include "../ngx_http_tenant_module.h"
-#include "../identity/ngx_http_tenant_fetch.h"
+#include "../fetch/ngx_http_tenant_fetch.h"
 
 
 struct ngx_http_tenant_provisioner_s {
