@@ -4,6 +4,7 @@
  */
 
 #include "ngx_http_tenant_module.h"
+#include "ngx_http_tenant_slots.h"
 #include "authz/ngx_http_tenant_authz.h"
 #include "context/ngx_http_tenant_context.h"
 #include "identity/ngx_http_tenant_bearer.h"
@@ -13,7 +14,6 @@
 #include "identity/ngx_http_tenant_metadata.h"
 #include "metering/ngx_http_tenant_counters.h"
 #include "registry/ngx_http_tenant_api.h"
-#include "registry/ngx_http_tenant_document.h"
 #include "registry/ngx_http_tenant_delivery.h"
 #include "registry/ngx_http_tenant_provisioner.h"
 #include "registry/ngx_http_tenant_upkeep.h"
@@ -39,14 +39,6 @@ static ngx_int_t ngx_http_tenant_check_realm(ngx_conf_t *cf,
     ngx_str_t *realm);
 static char *ngx_http_tenant_check_location(ngx_conf_t *cf,
     ngx_http_tenant_loc_conf_t *tlcf);
-static char *ngx_http_tenant_registry_slot(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-static char *ngx_http_tenant_policy_file_slot(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-static char *ngx_http_tenant_policy_schema_slot(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-static char *ngx_http_tenant_metrics_slot(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
 static ngx_int_t ngx_http_tenant_add_zone(ngx_conf_t *cf,
     ngx_http_tenant_main_conf_t *tmcf);
 static ngx_int_t ngx_http_tenant_preconfiguration(ngx_conf_t *cf);
@@ -146,9 +138,9 @@ static ngx_command_t  ngx_http_tenant_commands[] = {
 
     { ngx_string("tenant_fetch_allow"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
-      ngx_http_tenant_fetch_allow_slot,
+      ngx_http_tenant_cidr_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
+      offsetof(ngx_http_tenant_main_conf_t, fetch_allow),
       NULL },
 
     { ngx_string("tenant_fetch_plain_http"),
@@ -294,9 +286,9 @@ static ngx_command_t  ngx_http_tenant_commands[] = {
 
     { ngx_string("tenant_route_allow"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
-      ngx_http_tenant_names_allow_slot,
+      ngx_http_tenant_cidr_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
+      offsetof(ngx_http_tenant_main_conf_t, route_allow),
       NULL },
 
     { ngx_string("tenant_route_stale"),
@@ -699,133 +691,6 @@ ngx_http_tenant_check_location(ngx_conf_t *cf,
                            "needs \"tenant_agent\"", &clcf->name);
         return NGX_CONF_ERROR;
     }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_tenant_registry_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_tenant_main_conf_t  *tmcf = conf;
-
-    ngx_str_t  *value;
-
-    if (tmcf->registry_path.len) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    tmcf->registry_path = value[1];
-
-    if (ngx_conf_full_name(cf->cycle, &tmcf->registry_path, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (cf->args->nelts == 2) {
-        return NGX_CONF_OK;
-    }
-
-    if (value[2].len <= sizeof("seed=") - 1
-        || ngx_memcmp(value[2].data, "seed=", sizeof("seed=") - 1) != 0)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "tenant_registry: invalid parameter \"%V\"",
-                           &value[2]);
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_http_tenant_document_name(&tmcf->registry_path)) {
-        return "is a document itself: it takes no \"seed\"";
-    }
-
-    tmcf->registry_seed.len = value[2].len - (sizeof("seed=") - 1);
-    tmcf->registry_seed.data = value[2].data + sizeof("seed=") - 1;
-
-    if (ngx_conf_full_name(cf->cycle, &tmcf->registry_seed, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_tenant_policy_file_slot(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    ngx_http_tenant_loc_conf_t  *tlcf = conf;
-
-    ngx_str_t  *value, *file;
-
-    if (tlcf->policy_files == NULL) {
-        tlcf->policy_files = ngx_array_create(cf->pool, 4,
-                                              sizeof(ngx_str_t));
-        if (tlcf->policy_files == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    file = ngx_array_push(tlcf->policy_files);
-    if (file == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    value = cf->args->elts;
-    *file = value[1];
-
-    if (ngx_conf_full_name(cf->cycle, file, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_tenant_policy_schema_slot(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    ngx_http_tenant_loc_conf_t  *tlcf = conf;
-
-    ngx_str_t  *value;
-
-    if (tlcf->policy_schema.data) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (ngx_strcmp(value[1].data, "off") == 0) {
-        ngx_str_set(&tlcf->policy_schema, "");
-        return NGX_CONF_OK;
-    }
-
-    tlcf->policy_schema = value[1];
-
-    if (ngx_conf_full_name(cf->cycle, &tlcf->policy_schema, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_tenant_metrics_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_tenant_loc_conf_t  *tlcf = conf;
-
-    ngx_http_core_loc_conf_t  *clcf;
-
-    if (tlcf->metrics) {
-        return "is duplicate";
-    }
-
-    tlcf->metrics = 1;
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = ngx_http_tenant_metrics_handler;
 
     return NGX_CONF_OK;
 }

@@ -81,6 +81,7 @@ typedef struct {
     ngx_flag_t                       fetch_plain;
 
     struct ngx_http_tenant_names_s  *names;     /* of routing/ */
+    ngx_array_t                     *route_allow;       /* ngx_cidr_t */
 
     ngx_array_t                      policies;  /* every compiled set:
                                                    ngx_http_tenant_policies_t

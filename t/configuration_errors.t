@@ -85,6 +85,14 @@ my @refused = (
     ['tenant_token_cache of no size', "$Use tenant_token_cache -1;", '',
      '"tenant_token_cache" directive invalid value'],
 
+    ['tenant_fetch_allow of no address', "$Use tenant_fetch_allow 10.0.0.0/8 a;",
+     '', 'tenant_fetch_allow: invalid address "a"'],
+    ['tenant_fetch_allow of a prefix that is too long',
+     "$Use tenant_fetch_allow 10.0.0.0/33;", '',
+     'tenant_fetch_allow: invalid address "10.0.0.0/33"'],
+    ['tenant_fetch_allow of nothing', "$Use tenant_fetch_allow;", '',
+     'invalid number of arguments in "tenant_fetch_allow" directive'],
+
     ['tenant_auth with a value nobody knows', $Use,
      location('tenant_auth yes;'), 'invalid value "yes"'],
     ['tenant_auth twice', $Use, location("$On tenant_auth on;"),

@@ -70,10 +70,6 @@ ngx_http_tenant_fetch_t *ngx_http_tenant_fetch_start(
 /* The callback will not be called. */
 void ngx_http_tenant_fetch_cancel(ngx_http_tenant_fetch_t *fetch);
 
-/* The directive tenant_fetch_allow CIDR ... */
-char *ngx_http_tenant_fetch_allow_slot(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-
 /* Checks what the directives say together. */
 ngx_int_t ngx_http_tenant_fetch_init(ngx_conf_t *cf,
     ngx_http_tenant_main_conf_t *tmcf);

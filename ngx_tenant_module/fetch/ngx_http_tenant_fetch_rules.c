@@ -37,53 +37,6 @@ ngx_http_tenant_fetch_check(ngx_http_tenant_main_conf_t *tmcf,
 }
 
 
-char *
-ngx_http_tenant_fetch_allow_slot(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    ngx_http_tenant_main_conf_t  *tmcf = conf;
-
-    ngx_int_t    rc;
-    ngx_str_t   *value;
-    ngx_uint_t   i;
-    ngx_cidr_t  *cidr;
-
-    if (tmcf->fetch_allow == NULL) {
-        tmcf->fetch_allow = ngx_array_create(cf->pool, 4,
-                                             sizeof(ngx_cidr_t));
-        if (tmcf->fetch_allow == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    value = cf->args->elts;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-        cidr = ngx_array_push(tmcf->fetch_allow);
-        if (cidr == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        rc = ngx_ptocidr(&value[i], cidr);
-
-        if (rc == NGX_ERROR) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "tenant_fetch_allow: invalid address \"%V\"",
-                               &value[i]);
-            return NGX_CONF_ERROR;
-        }
-
-        if (rc == NGX_DONE) {
-            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                               "tenant_fetch_allow: low address bits of "
-                               "\"%V\" are meaningless", &value[i]);
-        }
-    }
-
-    return NGX_CONF_OK;
-}
-
-
 ngx_int_t
 ngx_http_tenant_fetch_init(ngx_conf_t *cf,
     ngx_http_tenant_main_conf_t *tmcf)

@@ -23,55 +23,6 @@ static int ngx_libc_cdecl ngx_http_tenant_name_compare(const void *one,
 
 
 char *
-ngx_http_tenant_names_allow_slot(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    ngx_http_tenant_main_conf_t  *tmcf = conf;
-
-    ngx_int_t                 rc;
-    ngx_str_t                *value;
-    ngx_uint_t                i;
-    ngx_cidr_t               *cidr;
-    ngx_http_tenant_names_t  *names;
-
-    names = tmcf->names;
-
-    if (names->allow == NULL) {
-        names->allow = ngx_array_create(cf->pool, 4, sizeof(ngx_cidr_t));
-        if (names->allow == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    value = cf->args->elts;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-        cidr = ngx_array_push(names->allow);
-        if (cidr == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        rc = ngx_ptocidr(&value[i], cidr);
-
-        if (rc == NGX_ERROR) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "tenant_route_allow: invalid address \"%V\"",
-                               &value[i]);
-            return NGX_CONF_ERROR;
-        }
-
-        if (rc == NGX_DONE) {
-            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                               "tenant_route_allow: low address bits of "
-                               "\"%V\" are meaningless", &value[i]);
-        }
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-char *
 ngx_http_tenant_names_stale_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
@@ -100,6 +51,7 @@ ngx_http_tenant_names_init(ngx_conf_t *cf, ngx_http_tenant_main_conf_t *tmcf)
 
     names = tmcf->names;
 
+    names->allow = tmcf->route_allow;
     ngx_conf_init_value(names->stale, 3600);
 
     ngx_rbtree_init(&names->rbtree, &names->sentinel,

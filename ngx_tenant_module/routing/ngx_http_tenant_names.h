@@ -56,9 +56,7 @@ typedef struct {
 } ngx_http_tenant_name_waiter_t;
 
 
-/* The directives tenant_route_allow and tenant_route_stale. */
-char *ngx_http_tenant_names_allow_slot(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
+/* The directive tenant_route_stale TIME */
 char *ngx_http_tenant_names_stale_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
