@@ -11,7 +11,7 @@
 char *ngx_http_tenant_registry_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* The directives tenant_policy_file PATH and tenant_policy_schema PATH | off */
+/* The directives tenant_policy_file PATH, tenant_policy_schema PATH | off */
 char *ngx_http_tenant_policy_file_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_tenant_policy_schema_slot(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -296,7 +296,7 @@ write_fixture('brief.says', $Json->encode([500, $JSON, '{}']));
                                 \ "\Q${\ iss('brief')}\E":\ unexpected\ status
                                 .*going\ on\ with\ the\ known/x,
          '... and the log says so');
-    cmp_ok(asked('/brief/doc'), '<', 12, '... and it is not fetched each time');
+    cmp_ok(asked('/brief/doc'), '<', 12, '... and is not fetched each time');
 }
 
 is(state('brief')->{endpoint}, undef, 'then there is none');

@@ -165,8 +165,8 @@ is_deeply([$Server->faults], [], 'no sanitizer has found anything');
 unlike($Server->error_log, qr/\[(?:alert|emerg)\]/, 'no alert');
 $Server->remove;
 
-# Who operates the gateway is nobody's to learn: issuers of operators are listed
-# nowhere, and take no place in the list from others
+# Who operates the gateway is nobody's to learn: issuers of operators are
+# listed nowhere, and take no place in the list from others
 
 {
     my $staff = registry(issuer => { map { ("https://a-$_.staff.test" => {
@@ -198,7 +198,8 @@ CONF
                   ['https://a-1.staff.test'],
                   '... unless the location names it');
         ok($server->quit, '... nginx quits');
-        is_deeply([$server->faults], [], '... no sanitizer has found anything');
+        is_deeply([$server->faults], [],
+                  '... no sanitizer has found anything');
         $server->remove;
     }
 }

@@ -22,6 +22,7 @@ use Tenant::Upstream;
 my $Seconds = $ENV{CRASH_SECONDS} || 8;
 my $Seed = $ENV{CRASH_SEED} || time ^ $$;
 my $Clients = 6;
+my $Shared = 'https://shared.idp.test';
 my $Json = JSON::PP->new->canonical;
 
 srand $Seed;
@@ -98,7 +99,12 @@ for my $client (@clients) {
 
 ok($workers, "$workers workers were killed");
 ok($masters, "... and nginx as a whole, $masters times");
-cmp_ok(scalar(keys %want), '>', 50, scalar(keys %want) . ' objects written');
+
+for my $kind (qw(tenants issuers revocations)) {
+    my $n = grep { m{^/$kind/} } keys %want;
+
+    cmp_ok($n, '>', 10, "$n $kind written");
+}
 
 $Server->quit;
 restart();
@@ -108,17 +114,17 @@ restart();
 
 my (@lost, @back, @other);
 
-for my $id (sort keys %want) {
-    my $want = $want{$id};
-    my $res = api(GET => "/tenants/$id");
-    my $got = $res->status == 200 ? $res->json->{name} : undef;
+for my $path (sort keys %want) {
+    my $want = $want{$path};
+    my $res = api(GET => $path);
+    my $got = $res->status == 200 ? $res->json->{ member($path) } : undef;
     my @could = ($want->{last}, @{ $want->{unknown} });
 
     next if grep { defined $_ ? defined $got && $got eq $_ : !defined $got }
                  @could;
-    push @lost, $id if !defined $got;
-    push @back, $id if defined $got && !defined $want->{last};
-    push @other, "$id: $got, not $want->{last}"
+    push @lost, $path if !defined $got;
+    push @back, $path if defined $got && !defined $want->{last};
+    push @other, "$path: $got, not $want->{last}"
         if defined $got && defined $want->{last};
 }
 
@@ -150,11 +156,31 @@ is($Db->selectrow_array(
        . ' (SELECT count(*) FROM objects o WHERE o.kind = c.kind)'),
    0, 'objects are counted right');
 
-my $broken = grep { api(GET => "/tenants/$_")->status != 200 }
-                  @{ $Db->selectcol_arrayref(
-                         'SELECT id FROM objects WHERE kind = 3') };
-is($broken, 0, 'every tenant can be read');
+for my $kind ([3, 'tenants'], [4, 'issuers'], [6, 'revocations']) {
+    my $ids = $Db->selectcol_arrayref('SELECT id FROM objects WHERE kind = ?',
+                                      undef, $kind->[0]);
+
+    is(scalar(grep { api(GET => "/$kind->[1]/" . escaped($_))->status != 200 }
+              @$ids), 0, "every one of the $kind->[1] can be read");
+}
+
+# tokens of which it was answered that they are revoked, or not any more
+my %revoked = map { $_ => 1 } @{ $Db->selectcol_arrayref(
+    q{SELECT json_extract(body, '$.jti') FROM objects WHERE kind = 6}) };
+my %wrong;
+
 $Db->disconnect;
+
+for my $jti (map { m{^/revocations/.*%20(.*)\z} ? $1 : () } sort keys %want) {
+    my $status = $Server->request(GET => '/', Authorization => 'Bearer '
+        . token(key => 'shared_rs256', tenant => 'globex', jti => $jti))
+        ->status;
+
+    $wrong{$jti} = $status if $status != ($revoked{$jti} ? 401 : 200);
+}
+
+is_deeply(\%wrong, {},
+          'revocations hold, and those that were withdrawn do not');
 
 is($Server->request(GET => '/', Authorization => 'Bearer ' . token())->status,
    200, 'and requests are served');
@@ -188,8 +214,49 @@ sub api
 }
 
 
+sub escaped
+{
+    return $_[0] =~ s/([^A-Za-z0-9.-])/sprintf '%%%02X', ord $1/ger;
+}
+
+
+# The member by which one can see who wrote an object last.
+sub member
+{
+    my ($path) = @_;
+
+    return $path =~ m{^/tenants/} ? 'name'
+         : $path =~ m{^/issuers/} ? 'max_age' : 'reason';
+}
+
+
+# An object of a kind that nobody else has: its collection and its id, and two
+# bodies that say the same of it, but for the member that changes.
+sub object
+{
+    my ($kind, $key) = @_;
+
+    return { kind => 'tenants', id => "t$key", bodies => [
+        { id => "t$key", tier => 'basic', status => 'suspended',
+          issuers => [$Shared] },
+        { id => "t$key", tier => 'basic', status => 'suspended',
+          routes => { support => { model => 'pool' } } }] } if $kind == 0;
+
+    return { kind => 'issuers', id => "https://i$key.test", bodies => [
+        { iss => "https://i$key.test", tenant_claim => 'tenant',
+          jwks_file => $Registry->{jwks}{'shared.jwks'} },
+        { iss => "https://i$key.test", tenant => 'acme',
+          subject_namespace => "i$key", jwks_uri => 'https://i.test/jwks' }] }
+        if $kind == 1;
+
+    return { kind => 'revocations', id => "jti:$Shared r$key", bodies => [
+        map { { issuer => $Shared, jti => "r$key",
+                expires => int(time) + $_ } } 10_000, 20_000] };
+}
+
+
 # Writes until it is told to end.  Each line of its log is an intention, "?",
-# or what was answered, "=", with the id and what the tenant's name is then.
+# or what was answered, "=", with the path and what the member is then.
 sub client
 {
     my ($number) = @_;
@@ -206,24 +273,24 @@ sub client
     open my $out, '>', $log or POSIX::_exit(1);
     $out->autoflush(1);
 
-    my @ids;
+    my @objects;
 
     for (my $n = 1; !$stop; $n++) {
-        my $what = @ids < 5 ? 0 : int rand 4;
-        my $id = $what == 0 ? "t$number-$n" : $ids[rand @ids];
-        my $name = "name $n";
+        my $what = @objects < 5 ? 0 : int rand 4;
+        my $object = $what == 0 ? object($n % 3, "$number-$n")
+                                : $objects[rand @objects];
+        my $path = "/$object->{kind}/" . escaped($object->{id});
+        my $name = $object->{kind} eq 'issuers' ? $n : "name $n";
+        my %member = (member($path) => $name);
+        my ($first, $second) = @{ $object->{bodies} };
         my @request =
-            $what == 0 ? (POST => '/tenants', { id => $id, tier => 'basic',
-                              name => $name, status => 'suspended',
-                              issuers => ['https://shared.idp.test'] })
-          : $what == 1 ? (PUT => "/tenants/$id", { id => $id, name => $name,
-                              tier => 'basic', status => 'suspended',
-                              routes => { support => { model => 'pool' } } })
-          : $what == 2 ? (PATCH => "/tenants/$id", { name => $name })
-                       : (DELETE => "/tenants/$id");
+            $what == 0 ? (POST => "/$object->{kind}", { %$first, %member })
+          : $what == 1 ? (PUT => $path, { %$second, %member })
+          : $what == 2 ? (PATCH => $path, \%member)
+                       : (DELETE => $path);
         my $then = $what == 3 ? '-' : $name;
 
-        print {$out} "? $id $then\n";
+        print {$out} "? $path $then\n";
 
         my $res = eval { api(@request) };
 
@@ -235,28 +302,28 @@ sub client
         # it may have been deleted by a request that had no answer
         next if $res->status == 404 || $res->status == 409;
 
-        print {$out} "= $id $then\n" if $res->status < 300;
+        print {$out} "= $path $then\n" if $res->status < 300;
         print {$out} "! ", $res->status, ' ', $res->body, "\n"
             if $res->status >= 300;
-        push @ids, $id if $what == 0;
-        @ids = grep { $_ ne $id } @ids if $what == 3;
+        push @objects, $object if $what == 0;
+        @objects = grep { $_ != $object } @objects if $what == 3;
     }
 
     POSIX::_exit(0);
 }
 
 
-# What the log says: the newest answer of each id, and the intentions after it
+# What the log says: the newest answer of each path, and the intentions after it
 # that may have been carried out.
 sub read_log
 {
-    my ($path) = @_;
+    my ($log) = @_;
 
-    open my $in, '<', $path or die "$path: $!\n";
+    open my $in, '<', $log or die "$log: $!\n";
 
     while (my $line = <$in>) {
-        my ($sign, $id, $name) = $line =~ /^([?=!]) (\S+) (.*)$/ or next;
-        my $entry = $want{$id} //= { last => undef, unknown => [] };
+        my ($sign, $path, $name) = $line =~ /^([?=!]) (\S+) (.*)$/ or next;
+        my $entry = $want{$path} //= { last => undef, unknown => [] };
 
         fail("refused: $line") if $sign eq '!';
         $name = undef if $name eq '-';

@@ -30,8 +30,8 @@ system("$Cc -shared -fPIC -O1 -Wall -o $Shim t/tools/clock.c -ldl") == 0
 
 my $Provider = Tenant::Upstream->new(respond => sub {
     return [200, ['Content-Type', 'application/json'],
-            $_[0]{method} eq 'POST'
-            ? '{"active":false}' : $Json->encode({ keys => [jwk('acme_rs256')] })];
+            $_[0]{method} eq 'POST' ? '{"active":false}'
+                                    : jwks('acme_rs256')];
 });
 my $Url = 'http://127.0.0.1:' . $Provider->port;
 

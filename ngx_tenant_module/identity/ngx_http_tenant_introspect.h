@@ -221,9 +221,9 @@ ngx_int_t ngx_http_tenant_introspector_ready(
     ngx_http_tenant_introspector_t *introspector);
 
 /*
- * Makes sure that the endpoint becomes known, and stays so: starts to fetch the
- * discovery document if that is due.  NGX_ERROR: it is not known, and the fetch
- * could not be started.
+ * Makes sure that the endpoint becomes known, and stays so: starts to fetch
+ * the discovery document if that is due.  NGX_ERROR: it is not known, and the
+ * fetch could not be started.
  */
 ngx_int_t ngx_http_tenant_introspector_discover(
     ngx_http_tenant_introspector_t *introspector);
