@@ -419,7 +419,9 @@ ngx_http_tenant_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_tenant_add_zone(cf, tmcf) != NGX_OK) {
+    if (ngx_http_tenant_add_zone(cf, tmcf) != NGX_OK
+        || ngx_http_tenant_keys_init(cf, tmcf) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

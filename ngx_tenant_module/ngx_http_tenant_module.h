@@ -64,6 +64,8 @@ typedef struct {
     void                            *token_headers;     /* the same: those of
                                                            verified tokens */
 
+    struct tenant_verifier_s        *verifier;  /* of this worker: keys that
+                                                   are in use */
     void                            *curl;      /* of fetch, this worker */
     ngx_queue_t                      keysets;   /* fetched, this worker */
     ngx_atomic_uint_t                keys_generation;   /* newest seen */

@@ -12,11 +12,34 @@ static ngx_int_t ngx_http_tenant_keys_url(
     ngx_http_tenant_main_conf_t *tmcf, ngx_http_tenant_issuer_t *issuer,
     ngx_str_t *error);
 static ngx_int_t ngx_http_tenant_keys_read(ngx_http_tenant_issuer_t *issuer,
-    tenant_jwks_skip_pt skipped, void *data, ngx_log_t *log,
-    tenant_jwks_t **jwks, ngx_str_t *error);
+    ngx_http_tenant_keyset_t *keyset, ngx_log_t *log, tenant_jwks_t **jwks,
+    ngx_str_t *error);
 static void ngx_http_tenant_keys_skipped(void *data, size_t index,
     tenant_str_t kid, const char *reason);
 static void ngx_http_tenant_keys_cleanup(void *data);
+static void ngx_http_tenant_keys_free(void *data);
+
+
+ngx_int_t
+ngx_http_tenant_keys_init(ngx_conf_t *cf, ngx_http_tenant_main_conf_t *tmcf)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    tmcf->verifier = tenant_verifier_create(TENANT_VERIFIER_KEYS);
+    if (tmcf->verifier == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_tenant_keys_free;
+    cln->data = tmcf->verifier;
+
+    return NGX_OK;
+}
 
 
 ngx_int_t
@@ -53,8 +76,8 @@ ngx_http_tenant_keyset_create(ngx_http_tenant_main_conf_t *tmcf,
         return NGX_OK;
     }
 
-    return ngx_http_tenant_keys_read(issuer, ngx_http_tenant_keys_skipped,
-                                     keyset, log, &keyset->jwks, error);
+    return ngx_http_tenant_keys_read(issuer, keyset, log, &keyset->jwks,
+                                     error);
 }
 
 
@@ -79,7 +102,7 @@ ngx_http_tenant_keys_check(ngx_http_tenant_main_conf_t *tmcf,
         return NGX_OK;
     }
 
-    rc = ngx_http_tenant_keys_read(issuer, NULL, NULL, log, &jwks, error);
+    rc = ngx_http_tenant_keys_read(issuer, NULL, log, &jwks, error);
 
     if (rc == NGX_OK) {
         tenant_jwks_free(jwks);
@@ -112,12 +135,12 @@ ngx_http_tenant_keys_url(ngx_http_tenant_main_conf_t *tmcf,
 }
 
 
-/* Of a file, or inline. */
+/* Of a file, or inline; without a keyset they are only looked at. */
 
 static ngx_int_t
 ngx_http_tenant_keys_read(ngx_http_tenant_issuer_t *issuer,
-    tenant_jwks_skip_pt skipped, void *data, ngx_log_t *log,
-    tenant_jwks_t **jwks, ngx_str_t *error)
+    ngx_http_tenant_keyset_t *keyset, ngx_log_t *log, tenant_jwks_t **jwks,
+    ngx_str_t *error)
 {
     u_char                *p, *last;
     ngx_err_t              sys;
@@ -154,8 +177,10 @@ ngx_http_tenant_keys_read(ngx_http_tenant_issuer_t *issuer,
         }
     }
 
-    rc = tenant_jwks_parse((char *) text.data, text.len, skipped, data, jwks,
-                           &err);
+    rc = tenant_jwks_parse((char *) text.data, text.len,
+                           keyset ? keyset->tmcf->verifier : NULL,
+                           keyset ? ngx_http_tenant_keys_skipped : NULL,
+                           keyset, jwks, &err);
 
     if (issuer->jwks_file.len) {
         ngx_free(text.data);
@@ -205,6 +230,13 @@ ngx_http_tenant_keys_cleanup(void *data)
     ngx_http_tenant_keyset_t  *keyset = data;
 
     tenant_jwks_free(keyset->jwks);
+}
+
+
+static void
+ngx_http_tenant_keys_free(void *data)
+{
+    tenant_verifier_free(data);
 }
 
 

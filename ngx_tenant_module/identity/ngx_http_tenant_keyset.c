@@ -225,7 +225,8 @@ ngx_http_tenant_keyset_load(ngx_http_tenant_keyset_t *keyset)
         return NGX_ERROR;
     }
 
-    rc = tenant_jwks_parse((char *) text, len, NULL, NULL, &jwks, NULL);
+    rc = tenant_jwks_parse((char *) text, len, tmcf->verifier, NULL, NULL,
+                           &jwks, NULL);
 
     ngx_free(text);
 
@@ -431,7 +432,7 @@ ngx_http_tenant_keyset_fetched(void *data, ngx_http_tenant_answer_t *answer)
 
     /* nothing is published that has not been parsed */
 
-    rc = tenant_jwks_parse((char *) answer->body.data, answer->body.len,
+    rc = tenant_jwks_parse((char *) answer->body.data, answer->body.len, NULL,
                            ngx_http_tenant_keyset_skipped, keyset, &jwks,
                            &err);
 

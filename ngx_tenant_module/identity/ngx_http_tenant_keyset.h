@@ -101,6 +101,13 @@ char *ngx_http_tenant_keys_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /*
+ * What the keys of a worker share; nothing is prepared before a worker
+ * verifies.  Lives as long as the configuration.
+ */
+ngx_int_t ngx_http_tenant_keys_init(ngx_conf_t *cf,
+    ngx_http_tenant_main_conf_t *tmcf);
+
+/*
  * Keys of the issuer, in its pool: static ones are parsed, the others made
  * ready.  NGX_ERROR: the set has none, and "error" says why: memory of the
  * caller's with its size (0 afterwards: no memory).

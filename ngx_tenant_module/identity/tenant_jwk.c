@@ -1,12 +1,11 @@
 #include <openssl/bn.h>
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
-#include <openssl/param_build.h>
 
 #include "tenant_b64url.h"
 #include "tenant_jwk.h"
+#include "tenant_prepared.h"
 
 
 typedef struct {
@@ -202,37 +201,45 @@ tenant_jwk_narrow(const json_t *json, tenant_jwk_t *jwk, const char **reason)
 }
 
 
-/* Sets jwk->pkey from parameters collected in bld. */
 static bool
-tenant_jwk_fromdata(tenant_jwk_t *jwk, const char *type, OSSL_PARAM_BLD *bld)
+tenant_jwk_set_bytes(tenant_jwk_t *jwk, const uint8_t *bytes, size_t len)
 {
-    OSSL_PARAM    *params;
-    EVP_PKEY_CTX  *ctx;
+    jwk->bytes = OPENSSL_memdup(bytes, len);
+    jwk->len = len;
+    return jwk->bytes != NULL;
+}
 
-    params = OSSL_PARAM_BLD_to_param(bld);
-    ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
 
-    if (params == NULL || ctx == NULL || EVP_PKEY_fromdata_init(ctx) != 1
-        || EVP_PKEY_fromdata(ctx, &jwk->pkey, EVP_PKEY_PUBLIC_KEY, params)
-           != 1)
-    {
-        EVP_PKEY_free(jwk->pkey);
-        jwk->pkey = NULL;
+/*
+ * The last word on a key of len bytes is OpenSSL's, which makes one that is
+ * not kept.
+ */
+static tenant_jwk_status_t
+tenant_jwk_try(tenant_jwk_t *jwk, const uint8_t *bytes, size_t len,
+    const char **reason)
+{
+    tenant_prepared_t  *prepared;
+
+    if (!tenant_jwk_set_bytes(jwk, bytes, len)) {
+        return TENANT_JWK_NO_MEMORY;
     }
 
-    EVP_PKEY_CTX_free(ctx);
-    OSSL_PARAM_free(params);
-    return jwk->pkey != NULL;
+    prepared = tenant_prepared_create(jwk);
+
+    if (prepared == NULL) {
+        return tenant_jwk_refused(reason);
+    }
+
+    tenant_prepared_free(prepared);
+    return TENANT_JWK_OK;
 }
 
 
 static tenant_jwk_status_t
-tenant_jwk_rsa_key(tenant_jwk_t *jwk, const BIGNUM *n, const BIGNUM *e,
+tenant_jwk_check_rsa(tenant_jwk_t *jwk, const BIGNUM *n, const BIGNUM *e,
     const char **reason)
 {
-    OSSL_PARAM_BLD  *bld;
-    bool             made;
-    int              bits = BN_num_bits(n);
+    int  bits = BN_num_bits(n);
 
     if (bits < TENANT_JWK_RSA_BITS_MIN || bits > TENANT_JWK_RSA_BITS_MAX) {
         return tenant_jwk_skip(reason, "RSA modulus not of 2048 to 8192"
@@ -249,17 +256,6 @@ tenant_jwk_rsa_key(tenant_jwk_t *jwk, const BIGNUM *n, const BIGNUM *e,
                                        " 64 bits");
     }
 
-    bld = OSSL_PARAM_BLD_new();
-    made = bld != NULL
-           && OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_N, n)
-           && OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_E, e)
-           && tenant_jwk_fromdata(jwk, "RSA", bld);
-    OSSL_PARAM_BLD_free(bld);
-
-    if (!made) {
-        return tenant_jwk_refused(reason);
-    }
-
     jwk->sig_len = (size_t) (bits + 7) / 8;
     return TENANT_JWK_OK;
 }
@@ -270,69 +266,35 @@ static tenant_jwk_status_t
 tenant_jwk_parse_rsa(const json_t *json, tenant_jwk_t *jwk,
     const char **reason)
 {
-    uint8_t               buf[TENANT_JWK_RSA_BITS_MAX / 8 + 1];
+    /* some providers put a zero octet before n, as DER would */
+    uint8_t               buf[2 * (TENANT_JWK_RSA_BITS_MAX / 8 + 1)];
     BIGNUM               *n, *e;
-    size_t                n_len, e_len;
+    size_t                n_len, half = sizeof(buf) / 2;
     tenant_jwk_status_t   status;
 
-    /* some providers put a zero octet before n, as DER would */
-    if (!tenant_jwk_bytes(json, "n", buf, sizeof(buf), &n_len)) {
+    if (!tenant_jwk_bytes(json, "n", buf, half, &n_len)) {
         return tenant_jwk_skip(reason, "n is missing, not base64url or too"
                                        " long");
     }
 
-    n = BN_bin2bn(buf, (int) n_len, NULL);
-
-    if (!tenant_jwk_bytes(json, "e", buf, sizeof(buf), &e_len)) {
-        BN_free(n);
+    if (!tenant_jwk_bytes(json, "e", buf + n_len, half, &jwk->e_len)) {
         return tenant_jwk_skip(reason, "e is missing, not base64url or too"
                                        " long");
     }
 
-    e = BN_bin2bn(buf, (int) e_len, NULL);
+    n = BN_bin2bn(buf, (int) n_len, NULL);
+    e = BN_bin2bn(buf + n_len, (int) jwk->e_len, NULL);
 
     jwk->algs = TENANT_ALGS_RSA;
     jwk->first = TENANT_ALG_RS256;
-    status = n != NULL && e != NULL ? tenant_jwk_rsa_key(jwk, n, e, reason)
+    jwk->type = "RSA";
+    status = n != NULL && e != NULL ? tenant_jwk_check_rsa(jwk, n, e, reason)
                                     : TENANT_JWK_NO_MEMORY;
     BN_free(n);
     BN_free(e);
-    return status;
-}
 
-
-/* n of the curve, for the range check of r and s */
-static bool
-tenant_jwk_ec_order(tenant_jwk_t *jwk, size_t len)
-{
-    BIGNUM  *order = NULL;
-    bool     done;
-
-    done = EVP_PKEY_get_bn_param(jwk->pkey, OSSL_PKEY_PARAM_EC_ORDER, &order)
-           && BN_bn2binpad(order, jwk->order, (int) len) == (int) len;
-    BN_free(order);
-    return done;
-}
-
-
-static tenant_jwk_status_t
-tenant_jwk_ec_key(tenant_jwk_t *jwk, const tenant_jwk_curve_t *curve,
-    const uint8_t *point, const char **reason)
-{
-    OSSL_PARAM_BLD  *bld = OSSL_PARAM_BLD_new();
-    bool             made;
-
-    /* reading the point checks that it is on the curve */
-    made = bld != NULL
-           && OSSL_PARAM_BLD_push_utf8_string(bld,
-                  OSSL_PKEY_PARAM_GROUP_NAME, curve->group, 0)
-           && OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY,
-                  point, 1 + 2 * curve->coordinate_len)
-           && tenant_jwk_fromdata(jwk, "EC", bld)
-           && tenant_jwk_ec_order(jwk, curve->coordinate_len);
-    OSSL_PARAM_BLD_free(bld);
-
-    return made ? TENANT_JWK_OK : tenant_jwk_refused(reason);
+    return status == TENANT_JWK_OK
+           ? tenant_jwk_try(jwk, buf, n_len + jwk->e_len, reason) : status;
 }
 
 
@@ -372,8 +334,10 @@ tenant_jwk_parse_ec(const json_t *json, tenant_jwk_t *jwk,
 
     jwk->algs = TENANT_ALG_BIT(curve->alg);
     jwk->first = curve->alg;
+    jwk->type = "EC";
+    jwk->group = curve->group;
     jwk->sig_len = 2 * len;
-    return tenant_jwk_ec_key(jwk, curve, point, reason);
+    return tenant_jwk_try(jwk, point, 1 + 2 * len, reason);
 }
 
 
@@ -410,11 +374,9 @@ tenant_jwk_parse_okp(const json_t *json, tenant_jwk_t *jwk,
 
     jwk->algs = TENANT_ALG_BIT(TENANT_ALG_EDDSA);
     jwk->first = TENANT_ALG_EDDSA;
+    jwk->type = curve->type;
     jwk->sig_len = curve->sig_len;
-    jwk->pkey = EVP_PKEY_new_raw_public_key_ex(NULL, curve->type, NULL, x,
-                                               len);
-
-    return jwk->pkey != NULL ? TENANT_JWK_OK : tenant_jwk_refused(reason);
+    return tenant_jwk_try(jwk, x, len, reason);
 }
 
 
@@ -426,6 +388,7 @@ tenant_jwk_parse_oct(const json_t *json, tenant_jwk_t *jwk,
     uint8_t       secret[TENANT_JWK_SECRET_MAX];
     tenant_alg_t  alg;
     size_t        len;
+    bool          kept;
 
     if (!tenant_jwk_bytes(json, "k", secret, sizeof(secret), &len)) {
         return tenant_jwk_skip(reason, "k is missing, empty, not base64url"
@@ -445,11 +408,10 @@ tenant_jwk_parse_oct(const json_t *json, tenant_jwk_t *jwk,
         return tenant_jwk_skip(reason, "k is shorter than 32 bytes");
     }
 
-    jwk->secret = OPENSSL_memdup(secret, len);
-    jwk->secret_len = len;
+    kept = tenant_jwk_set_bytes(jwk, secret, len);
     OPENSSL_cleanse(secret, sizeof(secret));
 
-    return jwk->secret != NULL ? TENANT_JWK_OK : TENANT_JWK_NO_MEMORY;
+    return kept ? TENANT_JWK_OK : TENANT_JWK_NO_MEMORY;
 }
 
 
@@ -523,33 +485,10 @@ tenant_jwk_parse(const json_t *json, tenant_jwk_t *jwk, const char **reason)
 }
 
 
-static void
-tenant_jwk_clear_context(const tenant_jwk_t *jwk, tenant_jwk_context_t *ctx)
-{
-    if (jwk->algs & TENANT_ALGS_HMAC) {
-        EVP_MD_CTX_free(ctx->hmac.inner);
-        EVP_MD_CTX_free(ctx->hmac.outer);
-
-    } else if (jwk->algs & TENANT_ALG_BIT(TENANT_ALG_EDDSA)) {
-        EVP_MD_CTX_free(ctx->md);
-
-    } else {
-        EVP_PKEY_CTX_free(ctx->pkey);
-    }
-}
-
-
 void
 tenant_jwk_clear(tenant_jwk_t *jwk)
 {
-    size_t  i;
-
-    for (i = 0; i < TENANT_JWK_CONTEXTS; i++) {
-        tenant_jwk_clear_context(jwk, &jwk->contexts[i]);
-    }
-
-    EVP_PKEY_free(jwk->pkey);
-    OPENSSL_clear_free(jwk->secret, jwk->secret_len);
+    OPENSSL_clear_free(jwk->bytes, jwk->len);
     OPENSSL_free((void *) jwk->kid.data);
     OPENSSL_cleanse(jwk, sizeof(*jwk));
 }

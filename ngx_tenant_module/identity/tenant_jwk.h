@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 #include <jansson.h>
-#include <openssl/evp.h>
 
 #include "tenant_alg.h"
 #include "tenant_jwks.h"
@@ -21,36 +20,29 @@
 #define TENANT_JWK_RSA_BITS_MAX    8192
 #define TENANT_JWK_SECRET_MAX      1024     /* bytes */
 #define TENANT_JWK_COORDINATE_MAX  66       /* bytes, P-521 */
-#define TENANT_JWK_CONTEXTS        6        /* algorithms of an RSA key */
 
 
-/* What was begun with the key of an OKP or oct is copied for each use. */
-typedef union {
-    EVP_PKEY_CTX    *pkey;          /* RSA, EC */
-    EVP_MD_CTX      *md;            /* OKP */
-
-    struct {
-        EVP_MD_CTX  *inner;         /* RFC 2104 section 4 */
-        EVP_MD_CTX  *outer;
-    } hmac;                         /* oct: both or none */
-} tenant_jwk_context_t;
-
-
+/*
+ * The numbers of a key and what they may be used for: a few hundred bytes.
+ * What OpenSSL makes of them takes ten times as much and is there while the
+ * key is in use, see tenant_verifier.h.
+ */
 typedef struct {
-    tenant_algs_t         algs;     /* of one family: RSA, EC, OKP or oct */
-    tenant_alg_t          first;    /* lowest algorithm of that family */
-    tenant_str_t          kid;      /* own copy; data NULL: none */
-    EVP_PKEY             *pkey;     /* NULL for oct */
-    uint8_t              *secret;   /* oct only; wiped when freed */
-    size_t                secret_len;
-    size_t                sig_len;  /* bytes; 0 for oct: the digest's */
+    tenant_algs_t              algs;    /* of one family: RSA, EC, OKP, oct */
+    tenant_alg_t               first;   /* lowest algorithm of that family */
+    const char                *type;    /* OpenSSL's name; NULL for oct */
+    const char                *group;   /* EC: OpenSSL's name of the curve */
+    tenant_str_t               kid;     /* own copy; data NULL: none */
 
-    /* EC: the order n of the base point, as long as a coordinate. */
-    uint8_t               order[TENANT_JWK_COORDINATE_MAX];
+    /* RSA: n, then e; EC: the point, uncompressed; OKP: x; oct: k.  Own
+       copy, wiped when freed. */
+    uint8_t                   *bytes;
+    size_t                     len;
+    size_t                     e_len;   /* RSA: bytes of e */
+    size_t                     sig_len; /* 0 for oct: the digest's */
 
-    /* By alg - first; made at the first use, so that unused keys and
-       algorithms cost nothing. */
-    tenant_jwk_context_t  contexts[TENANT_JWK_CONTEXTS];
+    struct tenant_prepared_s  *prepared;    /* the verifier's; NULL: not
+                                               prepared (any more) */
 } tenant_jwk_t;
 
 
@@ -62,12 +54,15 @@ typedef enum {
 
 
 /*
- * Fills *jwk, which is all zero, from one element of "keys".  *reason is
- * static.  On any status the caller calls tenant_jwk_clear().
+ * Fills *jwk, which is all zero, from one element of "keys".  OpenSSL has
+ * made a key of it once: one that it refuses is skipped here and not at its
+ * first use.  *reason is static.  On any status the caller calls
+ * tenant_jwk_clear().
  */
 tenant_jwk_status_t tenant_jwk_parse(const json_t *json, tenant_jwk_t *jwk,
     const char **reason);
 
+/* jwk->prepared is NULL. */
 void tenant_jwk_clear(tenant_jwk_t *jwk);
 
 /* The "kid" of an element if it is one we would keep; data NULL otherwise. */

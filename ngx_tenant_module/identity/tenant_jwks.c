@@ -7,9 +7,9 @@
 
 
 struct tenant_jwks_s {
-    tenant_verifier_t  verifier;
-    size_t             count;
-    tenant_jwk_t       keys[];
+    tenant_verifier_t  *verifier;   /* NULL: the set verifies nothing */
+    size_t              count;
+    tenant_jwk_t        keys[];
 };
 
 
@@ -60,8 +60,8 @@ tenant_jwks_add(tenant_jwks_t *jwks, const json_t *json, size_t index,
 
 
 tenant_jwks_status_t
-tenant_jwks_from_json(const json_t *root, tenant_jwks_skip_pt skip,
-    void *data, tenant_jwks_t **jwks)
+tenant_jwks_from_json(const json_t *root, tenant_verifier_t *verifier,
+    tenant_jwks_skip_pt skip, void *data, tenant_jwks_t **jwks)
 {
     const json_t   *keys = json_object_get(root, "keys");
     tenant_jwks_t  *set;
@@ -87,6 +87,8 @@ tenant_jwks_from_json(const json_t *root, tenant_jwks_skip_pt skip,
         return TENANT_JWKS_NO_MEMORY;
     }
 
+    set->verifier = verifier;
+
     for (i = 0; i < n; i++) {
         if (!tenant_jwks_add(set, json_array_get(keys, i), i, skip, data)) {
             tenant_jwks_free(set);
@@ -101,8 +103,9 @@ tenant_jwks_from_json(const json_t *root, tenant_jwks_skip_pt skip,
 
 
 tenant_jwks_status_t
-tenant_jwks_parse(const char *text, size_t len, tenant_jwks_skip_pt skip,
-    void *data, tenant_jwks_t **jwks, tenant_json_error_t *err)
+tenant_jwks_parse(const char *text, size_t len, tenant_verifier_t *verifier,
+    tenant_jwks_skip_pt skip, void *data, tenant_jwks_t **jwks,
+    tenant_json_error_t *err)
 {
     tenant_json_error_t   local;
     tenant_jwks_status_t  status;
@@ -120,7 +123,7 @@ tenant_jwks_parse(const char *text, size_t len, tenant_jwks_skip_pt skip,
                                                   : TENANT_JWKS_JSON;
     }
 
-    status = tenant_jwks_from_json(root, skip, data, jwks);
+    status = tenant_jwks_from_json(root, verifier, skip, data, jwks);
     json_decref(root);
     return status;
 }
@@ -136,10 +139,10 @@ tenant_jwks_free(tenant_jwks_t *jwks)
     }
 
     for (i = 0; i < jwks->count; i++) {
+        tenant_verifier_drop(jwks->verifier, &jwks->keys[i]);
         tenant_jwk_clear(&jwks->keys[i]);
     }
 
-    tenant_verifier_clear(&jwks->verifier);
     OPENSSL_free(jwks);
 }
 
@@ -193,6 +196,10 @@ tenant_jwks_verify(tenant_jwks_t *jwks, size_t index, tenant_alg_t alg,
         return TENANT_VERIFY_BAD;
     }
 
-    return tenant_verify(&jwks->verifier, jwk, alg, msg, msg_len, sig,
+    if (jwks->verifier == NULL) {
+        return TENANT_VERIFY_FAULT;
+    }
+
+    return tenant_verify(jwks->verifier, jwk, alg, msg, msg_len, sig,
                          sig_len);
 }

@@ -1,11 +1,12 @@
 /*
- * A JWK Set, RFC 7517 section 5, parsed once into keys that are ready to
- * verify.  The key decides what it may verify: kty, crv, alg, use, key_ops
- * and size become a set of algorithms when the key is parsed, and the
- * token's alg can only choose from that set.
+ * A JWK Set, RFC 7517 section 5, parsed and checked once.  The key decides
+ * what it may verify: kty, crv, alg, use, key_ops and size become a set of
+ * algorithms when the key is parsed, and the token's alg can only choose from
+ * that set.
  *
- * Verification reuses contexts inside the set, so a set belongs to one
- * thread (one nginx worker).  Nothing here is shared through globals.
+ * What OpenSSL makes of a key is the verifier's, which has the keys that were
+ * used last; so a set belongs to the verifier's thread (one nginx worker).
+ * Nothing here is shared through globals.
  */
 
 #ifndef TENANT_JWKS_H
@@ -19,6 +20,7 @@
 #include "tenant_alg.h"
 #include "tenant_json.h"
 #include "tenant_str.h"
+#include "tenant_verifier.h"
 
 
 #define TENANT_JWKS_KEYS_MAX  256
@@ -59,16 +61,20 @@ typedef void (*tenant_jwks_skip_pt)(void *data, size_t index, tenant_str_t kid,
  * afterwards.  Keys that cannot verify are skipped and told to skip(), which
  * may be NULL; a set without any usable key is OK and has count 0.
  *
+ * The set verifies with the verifier, which is borrowed until the set is
+ * freed or the verifier is.  NULL: the set is only looked at, in any thread.
+ *
  * On any other status *jwks is NULL.  err may be NULL; it is written when
  * the status is TENANT_JWKS_JSON.
  */
 tenant_jwks_status_t tenant_jwks_parse(const char *text, size_t len,
-    tenant_jwks_skip_pt skip, void *data, tenant_jwks_t **jwks,
-    tenant_json_error_t *err);
+    tenant_verifier_t *verifier, tenant_jwks_skip_pt skip, void *data,
+    tenant_jwks_t **jwks, tenant_json_error_t *err);
 
 /* The same from parsed JSON (an issuer's inline "jwks"); root is borrowed. */
 tenant_jwks_status_t tenant_jwks_from_json(const json_t *root,
-    tenant_jwks_skip_pt skip, void *data, tenant_jwks_t **jwks);
+    tenant_verifier_t *verifier, tenant_jwks_skip_pt skip, void *data,
+    tenant_jwks_t **jwks);
 
 /* NULL is allowed.  Symmetric keys are wiped. */
 void tenant_jwks_free(tenant_jwks_t *jwks);
@@ -95,8 +101,8 @@ size_t tenant_jwks_find(const tenant_jwks_t *jwks, tenant_str_t kid,
 
 /*
  * Verifies sig over msg.  alg must be in the key's set; if not, the answer is
- * TENANT_VERIFY_BAD.  Nothing of ours is in the OpenSSL error queue
- * afterwards.
+ * TENANT_VERIFY_BAD.  Without a verifier it is TENANT_VERIFY_FAULT.  Nothing
+ * of ours is in the OpenSSL error queue afterwards.
  */
 tenant_verify_t tenant_jwks_verify(tenant_jwks_t *jwks, size_t index,
     tenant_alg_t alg, const char *msg, size_t msg_len, const uint8_t *sig,

@@ -62,21 +62,6 @@ tenant_verify_refused(tenant_alg_t alg)
 }
 
 
-void
-tenant_verifier_clear(tenant_verifier_t *verifier)
-{
-    size_t  i;
-
-    for (i = 0; i < 3; i++) {
-        EVP_MD_CTX_free(verifier->begun[i]);
-        EVP_MD_free(verifier->md[i]);
-    }
-
-    EVP_MD_CTX_free(verifier->work);
-    memset(verifier, 0, sizeof(*verifier));
-}
-
-
 /* A digest of the first len bytes of what is to come; NULL is a fault. */
 static EVP_MD_CTX *
 tenant_verify_begin(const EVP_MD *md, const uint8_t *first, size_t len)
@@ -149,17 +134,17 @@ tenant_verify_set_padding(EVP_PKEY_CTX *ctx, tenant_alg_t alg)
 
 /* The key's context for alg, ready for EVP_PKEY_verify() again and again. */
 static EVP_PKEY_CTX *
-tenant_verify_pkey_context(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
-    tenant_alg_t alg)
+tenant_verify_pkey_context(tenant_verifier_t *verifier,
+    tenant_prepared_t *key, tenant_alg_t alg)
 {
-    EVP_PKEY_CTX  **kept = &jwk->contexts[alg - jwk->first].pkey;
+    EVP_PKEY_CTX  **kept = &key->contexts[alg - key->jwk->first].pkey;
     EVP_PKEY_CTX   *ctx;
 
     if (*kept != NULL) {
         return *kept;
     }
 
-    ctx = EVP_PKEY_CTX_new_from_pkey(NULL, jwk->pkey, NULL);
+    ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
 
     if (ctx == NULL || EVP_PKEY_verify_init(ctx) != 1
         || (alg < TENANT_ALG_ES256 && !tenant_verify_set_padding(ctx, alg))
@@ -176,7 +161,7 @@ tenant_verify_pkey_context(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
 
 
 static tenant_verify_t
-tenant_verify_pkey(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
+tenant_verify_pkey(tenant_verifier_t *verifier, tenant_prepared_t *key,
     tenant_alg_t alg, const char *msg, size_t msg_len, const uint8_t *sig,
     size_t sig_len)
 {
@@ -184,7 +169,7 @@ tenant_verify_pkey(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
     EVP_PKEY_CTX  *ctx;
     uint8_t        digest[EVP_MAX_MD_SIZE];
 
-    ctx = tenant_verify_pkey_context(verifier, jwk, alg);
+    ctx = tenant_verify_pkey_context(verifier, key, alg);
 
     if (ctx == NULL
         || !tenant_verify_digest(verifier->work, verifier->begun[i], msg,
@@ -257,19 +242,19 @@ tenant_verify_in_range(const uint8_t *n, const uint8_t *order, size_t len)
 
 /* RFC 7518 section 3.4, with the ranges of FIPS 186-4 section 6.4.2 */
 static tenant_verify_t
-tenant_verify_ecdsa(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
+tenant_verify_ecdsa(tenant_verifier_t *verifier, tenant_prepared_t *key,
     tenant_alg_t alg, const char *msg, size_t msg_len, const uint8_t *sig)
 {
     uint8_t  der[TENANT_VERIFY_DER_MAX];
-    size_t   len = jwk->sig_len / 2;
+    size_t   len = key->jwk->sig_len / 2;
 
-    if (!tenant_verify_in_range(sig, jwk->order, len)
-        || !tenant_verify_in_range(sig + len, jwk->order, len))
+    if (!tenant_verify_in_range(sig, key->order, len)
+        || !tenant_verify_in_range(sig + len, key->order, len))
     {
         return TENANT_VERIFY_BAD;
     }
 
-    return tenant_verify_pkey(verifier, jwk, alg, msg, msg_len, der,
+    return tenant_verify_pkey(verifier, key, alg, msg, msg_len, der,
                               tenant_verify_put_der(der, sig, len));
 }
 
@@ -279,29 +264,29 @@ tenant_verify_ecdsa(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
  * to verify again, so each verification works on a copy of the template.
  */
 static tenant_verify_t
-tenant_verify_eddsa(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
+tenant_verify_eddsa(tenant_verifier_t *verifier, tenant_prepared_t *key,
     const char *msg, size_t msg_len, const uint8_t *sig)
 {
     EVP_MD_CTX  *ctx;
 
-    if (jwk->contexts[0].md == NULL) {
+    if (key->contexts[0].md == NULL) {
         ctx = EVP_MD_CTX_new();
 
         if (ctx == NULL
-            || EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, jwk->pkey) != 1)
+            || EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key->pkey) != 1)
         {
             EVP_MD_CTX_free(ctx);
             return TENANT_VERIFY_FAULT;
         }
 
-        jwk->contexts[0].md = ctx;
+        key->contexts[0].md = ctx;
     }
 
-    if (EVP_MD_CTX_copy_ex(verifier->work, jwk->contexts[0].md) != 1) {
+    if (EVP_MD_CTX_copy_ex(verifier->work, key->contexts[0].md) != 1) {
         return TENANT_VERIFY_FAULT;
     }
 
-    return EVP_DigestVerify(verifier->work, sig, jwk->sig_len,
+    return EVP_DigestVerify(verifier->work, sig, key->jwk->sig_len,
                             (const uint8_t *) msg, msg_len) == 1
            ? TENANT_VERIFY_OK : tenant_verify_refused(TENANT_ALG_EDDSA);
 }
@@ -314,12 +299,11 @@ tenant_verify_hmac_block(const EVP_MD *md, const tenant_jwk_t *jwk,
 {
     memset(block, 0, size);
 
-    if (jwk->secret_len > size) {
-        return EVP_Digest(jwk->secret, jwk->secret_len, block, NULL, md, NULL)
-               == 1;
+    if (jwk->len > size) {
+        return EVP_Digest(jwk->bytes, jwk->len, block, NULL, md, NULL) == 1;
     }
 
-    memcpy(block, jwk->secret, jwk->secret_len);
+    memcpy(block, jwk->bytes, jwk->len);
     return true;
 }
 
@@ -327,7 +311,7 @@ tenant_verify_hmac_block(const EVP_MD *md, const tenant_jwk_t *jwk,
 /* The two digests of alg that begin with the key. */
 static bool
 tenant_verify_hmac_begin(const EVP_MD *md, const tenant_jwk_t *jwk,
-    tenant_jwk_context_t *ctx)
+    tenant_prepared_context_t *ctx)
 {
     uint8_t  block[TENANT_VERIFY_BLOCK_MAX];
     size_t   i, size = (size_t) EVP_MD_get_block_size(md);
@@ -366,20 +350,20 @@ tenant_verify_hmac_begin(const EVP_MD *md, const tenant_jwk_t *jwk,
  * of the copies on parameters and sizes that never change here.
  */
 static tenant_verify_t
-tenant_verify_hmac(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
+tenant_verify_hmac(tenant_verifier_t *verifier, tenant_prepared_t *key,
     tenant_alg_t alg, const char *msg, size_t msg_len, const uint8_t *sig,
     size_t sig_len)
 {
-    tenant_jwk_context_t  *ctx = &jwk->contexts[alg - jwk->first];
-    const EVP_MD          *md = verifier->md[tenant_verify_digest_index(alg)];
-    uint8_t                mac[EVP_MAX_MD_SIZE];
-    int                    differ;
+    const EVP_MD               *md;
+    uint8_t                     mac[EVP_MAX_MD_SIZE];
+    int                         differ;
+    tenant_prepared_context_t  *ctx;
 
-    if (sig_len != tenant_alg_digest_len(alg)) {
-        return TENANT_VERIFY_BAD;
-    }
+    md = verifier->md[tenant_verify_digest_index(alg)];
+    ctx = &key->contexts[alg - key->jwk->first];
 
-    if ((ctx->hmac.inner == NULL && !tenant_verify_hmac_begin(md, jwk, ctx))
+    if ((ctx->hmac.inner == NULL
+         && !tenant_verify_hmac_begin(md, key->jwk, ctx))
         || !tenant_verify_digest(verifier->work, ctx->hmac.inner, msg,
                                  msg_len, mac)
         || !tenant_verify_digest(verifier->work, ctx->hmac.outer, mac,
@@ -395,14 +379,10 @@ tenant_verify_hmac(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
 
 
 static tenant_verify_t
-tenant_verify_asymmetric(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
+tenant_verify_asymmetric(tenant_verifier_t *verifier, tenant_prepared_t *key,
     tenant_alg_t alg, const char *msg, size_t msg_len, const uint8_t *sig,
     size_t sig_len)
 {
-    if (sig_len != jwk->sig_len) {
-        return TENANT_VERIFY_BAD;
-    }
-
     /*
      * What others left in the queue must not be taken for our failure.  To
      * clear what is empty costs more than to look.
@@ -412,14 +392,14 @@ tenant_verify_asymmetric(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
     }
 
     if (alg == TENANT_ALG_EDDSA) {
-        return tenant_verify_eddsa(verifier, jwk, msg, msg_len, sig);
+        return tenant_verify_eddsa(verifier, key, msg, msg_len, sig);
     }
 
     if (alg >= TENANT_ALG_ES256) {
-        return tenant_verify_ecdsa(verifier, jwk, alg, msg, msg_len, sig);
+        return tenant_verify_ecdsa(verifier, key, alg, msg, msg_len, sig);
     }
 
-    return tenant_verify_pkey(verifier, jwk, alg, msg, msg_len, sig, sig_len);
+    return tenant_verify_pkey(verifier, key, alg, msg, msg_len, sig, sig_len);
 }
 
 
@@ -428,17 +408,28 @@ tenant_verify(tenant_verifier_t *verifier, tenant_jwk_t *jwk,
     tenant_alg_t alg, const char *msg, size_t msg_len, const uint8_t *sig,
     size_t sig_len)
 {
-    tenant_verify_t  result;
+    tenant_prepared_t  *key = NULL;
+    tenant_verify_t     result;
 
-    if (!tenant_verify_ready(verifier, alg)) {
+    /* before anything is made for it, and a key in use leaves */
+    if (sig_len != (jwk->sig_len ? jwk->sig_len : tenant_alg_digest_len(alg)))
+    {
+        return TENANT_VERIFY_BAD;
+    }
+
+    if (tenant_verify_ready(verifier, alg)) {
+        key = tenant_verifier_key(verifier, jwk);
+    }
+
+    if (key == NULL) {
         result = TENANT_VERIFY_FAULT;
 
     } else if (jwk->algs & TENANT_ALGS_HMAC) {
-        result = tenant_verify_hmac(verifier, jwk, alg, msg, msg_len, sig,
+        result = tenant_verify_hmac(verifier, key, alg, msg, msg_len, sig,
                                     sig_len);
 
     } else {
-        result = tenant_verify_asymmetric(verifier, jwk, alg, msg, msg_len,
+        result = tenant_verify_asymmetric(verifier, key, alg, msg, msg_len,
                                           sig, sig_len);
     }
 

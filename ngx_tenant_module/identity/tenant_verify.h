@@ -1,7 +1,8 @@
 /*
  * Signature verification with contexts that are made once.  OpenSSL 3 spends
  * more on fetching, initialising and duplicating than a short digest costs,
- * so digests and key contexts are kept and used again.
+ * so digests and key contexts are kept and used again.  The verifier's own:
+ * others use tenant_jwks.h.
  */
 
 #ifndef TENANT_VERIFY_H
@@ -13,17 +14,33 @@
 #include <openssl/evp.h>
 
 #include "tenant_jwk.h"
+#include "tenant_prepared.h"
+#include "tenant_verifier.h"
 
 
-/* Shared by the keys of a set; all zero at first, filled when needed. */
-typedef struct {
-    EVP_MD      *md[3];             /* SHA-256, SHA-384, SHA-512 */
-    EVP_MD_CTX  *begun[3];          /* of nothing yet: copied for each use */
-    EVP_MD_CTX  *work;              /* a copy of what was begun */
-} tenant_verifier_t;
+/* All zero at first, filled when needed. */
+struct tenant_verifier_s {
+    EVP_MD             *md[3];      /* SHA-256, SHA-384, SHA-512 */
+    EVP_MD_CTX         *begun[3];   /* of nothing yet: copied for each use */
+    EVP_MD_CTX         *work;       /* a copy of what was begun */
+
+    tenant_prepared_t  *newest;     /* by use */
+    tenant_prepared_t  *oldest;
+    size_t              count;
+    size_t              max;
+};
 
 
-void tenant_verifier_clear(tenant_verifier_t *verifier);
+/*
+ * The key as OpenSSL has it, made now if it is not there; the one that was
+ * not used for longest leaves for it.  Good until the next call of anything
+ * here; NULL: no memory.
+ */
+tenant_prepared_t *tenant_verifier_key(tenant_verifier_t *verifier,
+    tenant_jwk_t *jwk);
+
+/* The key is about to go: nothing is kept of it. */
+void tenant_verifier_drop(tenant_verifier_t *verifier, tenant_jwk_t *jwk);
 
 /*
  * As tenant_jwks_verify(); alg is in jwk->algs.  One limit: OpenSSL's EdDSA

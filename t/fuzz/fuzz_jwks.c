@@ -7,6 +7,10 @@
 #include "tenant_jwks.h"
 
 
+/* Fewer keys than a set has: they take turns. */
+static tenant_verifier_t  *verifier;
+
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 
@@ -60,9 +64,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t                i, skipped = 0;
     char                 *copy = malloc(size + 1);
 
+    if (verifier == NULL) {
+        verifier = tenant_verifier_create(2);
+        must(verifier != NULL);
+    }
+
     /* exactly as long as said, for the sanitizer to see */
     copy = realloc(memcpy(copy, data, size), size ? size : 1);
-    status = tenant_jwks_parse(copy, size, skip, &skipped, &jwks, &err);
+    status = tenant_jwks_parse(copy, size, verifier, skip, &skipped, &jwks,
+                               &err);
     free(copy);
 
     must(status != TENANT_JWKS_NO_MEMORY);
@@ -76,8 +86,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
 
         must(tenant_jwks_count(jwks) + skipped <= TENANT_JWKS_KEYS_MAX);
+        must(tenant_verifier_count(verifier) <= 2);
     }
 
     tenant_jwks_free(jwks);
+    must(tenant_verifier_count(verifier) == 0);
     return 0;
 }

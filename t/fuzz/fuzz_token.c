@@ -24,8 +24,9 @@ static const char  key_set[] =
     "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvP"
     "apiMlrwIaaPcHURo\"}]}";
 
-static tenant_jwks_t   *jwks;
-static tenant_rules_t   rules;
+static tenant_verifier_t  *verifier;
+static tenant_jwks_t      *jwks;
+static tenant_rules_t      rules;
 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -46,8 +47,10 @@ setup(void)
     tenant_rules_error_t  err;
     json_t               *issuer;
 
-    must(tenant_jwks_parse(key_set, sizeof(key_set) - 1, NULL, NULL, &jwks,
-                           NULL) == TENANT_JWKS_OK);
+    verifier = tenant_verifier_create(2);
+    must(verifier != NULL);
+    must(tenant_jwks_parse(key_set, sizeof(key_set) - 1, verifier, NULL, NULL,
+                           &jwks, NULL) == TENANT_JWKS_OK);
     must(tenant_jwks_count(jwks) == 3);
 
     issuer = json_loads("{\"iss\":\"joe\",\"tenant_claim\":\"t\","

@@ -9,16 +9,37 @@ jws_fixture_t            fx;
 const tenant_jws_conf_t  any_token = { 0, NULL, 0, NULL };
 
 
+tenant_verifier_t *
+jws_verifier(void)
+{
+    static tenant_verifier_t  *verifier;
+
+    if (verifier == NULL) {
+        verifier = tenant_verifier_create(2);
+        ck_assert_ptr_nonnull(verifier);
+    }
+
+    return verifier;
+}
+
+
 tenant_jwks_t *
-jws_keys(const char *list)
+jws_keys_with(tenant_verifier_t *verifier, const char *list)
 {
     static char     text[65536];
     tenant_jwks_t  *set;
 
     snprintf(text, sizeof(text), "{\"keys\":[%s]}", list);
-    ck_assert_int_eq(tenant_jwks_parse(text, strlen(text), NULL, NULL, &set,
-                                       NULL), TENANT_JWKS_OK);
+    ck_assert_int_eq(tenant_jwks_parse(text, strlen(text), verifier, NULL,
+                                       NULL, &set, NULL), TENANT_JWKS_OK);
     return set;
+}
+
+
+tenant_jwks_t *
+jws_keys(const char *list)
+{
+    return jws_keys_with(jws_verifier(), list);
 }
 
 

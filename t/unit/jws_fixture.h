@@ -29,8 +29,15 @@ extern const tenant_jws_conf_t  any_token;      /* default size, any typ */
 void jws_fixture_setup(void);
 void jws_fixture_teardown(void);
 
+/*
+ * Never freed, and of two prepared keys: a test with more of them makes them
+ * anew all the time.
+ */
+tenant_verifier_t *jws_verifier(void);
+
 /* A set of the JWKs in list, which are separated by commas. */
 tenant_jwks_t *jws_keys(const char *list);
+tenant_jwks_t *jws_keys_with(tenant_verifier_t *verifier, const char *list);
 
 /* Form, claims and signature; any algorithm is allowed. */
 tenant_jws_result_t jws_check_with(const char *text, size_t len,

@@ -2,8 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mint.h"
-#include "tenant_jwks.h"
+#include "jws_fixture.h"
 #include "unit.h"
 
 
@@ -51,7 +50,8 @@ static tenant_jwks_status_t
 parse(const char *text, tenant_jwks_t **jwks)
 {
     memset(&skipped, 0, sizeof(skipped));
-    return tenant_jwks_parse(text, strlen(text), skip, &skipped, jwks, NULL);
+    return tenant_jwks_parse(text, strlen(text), jws_verifier(), skip,
+                             &skipped, jwks, NULL);
 }
 
 
@@ -362,8 +362,8 @@ START_TEST(skip_is_told_index_and_kid)
     tenant_jwks_free(jwks);
 
     /* nobody has to listen */
-    ck_assert_int_eq(tenant_jwks_parse(text, strlen(text), NULL, NULL, &jwks,
-                                       NULL), TENANT_JWKS_OK);
+    ck_assert_int_eq(tenant_jwks_parse(text, strlen(text), NULL, NULL, NULL,
+                                       &jwks, NULL), TENANT_JWKS_OK);
     tenant_jwks_free(jwks);
 }
 END_TEST
@@ -422,7 +422,7 @@ status_of(const char *text, size_t len)
     tenant_jwks_t        *jwks = (tenant_jwks_t *) text;
     tenant_jwks_status_t  status;
 
-    status = tenant_jwks_parse(text, len, NULL, NULL, &jwks, NULL);
+    status = tenant_jwks_parse(text, len, NULL, NULL, NULL, &jwks, NULL);
 
     if (status != TENANT_JWKS_OK) {
         ck_assert_ptr_null(jwks);

@@ -2,8 +2,7 @@
 
 #include <string.h>
 
-#include "mint.h"
-#include "tenant_jws.h"
+#include "jws_fixture.h"
 #include "unit.h"
 
 
@@ -163,8 +162,9 @@ keys(const vector_t *v)
 {
     tenant_jwks_t  *jwks;
 
-    ck_assert_int_eq(tenant_jwks_parse(v->jwks, strlen(v->jwks), NULL, NULL,
-                                       &jwks, NULL), TENANT_JWKS_OK);
+    ck_assert_int_eq(tenant_jwks_parse(v->jwks, strlen(v->jwks),
+                                       jws_verifier(), NULL, NULL, &jwks,
+                                       NULL), TENANT_JWKS_OK);
     ck_assert_uint_eq(tenant_jwks_count(jwks), 1);
     return jwks;
 }
@@ -231,7 +231,7 @@ START_TEST(rfc7517_appendix_a_1_keys_are_read)
     tenant_jwks_t     *jwks;
 
     ck_assert_int_eq(tenant_jwks_parse(text, sizeof(text) - 1, NULL, NULL,
-                                       &jwks, NULL), TENANT_JWKS_OK);
+                                       NULL, &jwks, NULL), TENANT_JWKS_OK);
     ck_assert_uint_eq(tenant_jwks_count(jwks), 1);
     ck_assert_uint_eq(tenant_jwks_algs(jwks, 0),
                       TENANT_ALG_BIT(TENANT_ALG_RS256));
