@@ -62,6 +62,24 @@ policy_arena_reset(policy_arena_t *arena)
 }
 
 
+policy_status_t
+policy_arena_aim(policy_arena_t *arena, void *buffer, size_t size)
+{
+    if (arena->base == NULL || buffer == NULL
+        || (uintptr_t) buffer % POLICY_ALIGN != 0)
+    {
+        return POLICY_MISUSE;
+    }
+
+    arena->base = buffer;
+    arena->cur = buffer;
+    arena->limit = (char *) buffer + (size & ~(size_t) (POLICY_ALIGN - 1));
+    arena->end = arena->limit;
+
+    return POLICY_OK;
+}
+
+
 size_t
 policy_arena_mark(const policy_arena_t *arena)
 {

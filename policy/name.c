@@ -145,6 +145,30 @@ policy_uid_init(policy_uid_t *uid, policy_str_t type, policy_str_t id)
 }
 
 
+policy_status_t
+policy_uid_again(const policy_uid_t *of, policy_str_t id, policy_uid_t *uid)
+{
+    if (id.len > POLICY_MAX_TEXT) {
+        return POLICY_LIMIT;
+    }
+
+    *uid = *of;
+
+    uid->id = id.data;
+    uid->id_len = (uint32_t) id.len;
+    uid->hash = policy_hash(uid->type_hash, id.data, id.len);
+
+    return POLICY_OK;
+}
+
+
+void
+policy_uid_moved(policy_uid_t *uid, const char *id)
+{
+    uid->id = id;
+}
+
+
 int
 policy_uid_equal(const policy_uid_t *a, const policy_uid_t *b)
 {

@@ -132,6 +132,14 @@ policy_arena_t *policy_arena_init(void *buffer, size_t size);
 void policy_arena_reset(policy_arena_t *arena);
 
 /*
+ * Goes on in another buffer, aligned to 8, and forgets what is in the one it
+ * had: nothing of the arena is in the new one, which values can be made to
+ * fill to the byte.  POLICY_MISUSE: not aligned, or the arena of a store.
+ */
+policy_status_t policy_arena_aim(policy_arena_t *arena, void *buffer,
+    size_t size);
+
+/*
  * Position in the arena, and return to it: what is built before a mark
  * (say, a context) can serve several decisions.
  */
@@ -160,6 +168,16 @@ typedef struct {
  */
 policy_status_t policy_uid_init(policy_uid_t *uid, policy_str_t type,
     policy_str_t id);
+
+/*
+ * Another uid of the type that a uid has: neither checked nor hashed again.
+ * uid and of may be the same.
+ */
+policy_status_t policy_uid_again(const policy_uid_t *of, policy_str_t id,
+    policy_uid_t *uid);
+
+/* The id has been copied: id is where, the same bytes. */
+void policy_uid_moved(policy_uid_t *uid, const char *id);
 
 /* Cedar syntax, User::"alice"; what it unescapes is kept in the arena. */
 policy_status_t policy_uid_parse(policy_arena_t *arena, policy_str_t text,
@@ -219,6 +237,9 @@ policy_status_t policy_values(policy_arena_t *arena,
 policy_status_t policy_strings(policy_arena_t *arena,
     const policy_str_t *strings, size_t n, policy_value_t *value);
 
+/* The bytes of an arena that a set of n values takes. */
+#define POLICY_SET_SIZE(n)  ((n) * sizeof(policy_value_t))
+
 /*
  * A value from JSON in Cedar's entity format (booleans, integers, strings,
  * arrays, objects, __entity, __extn; neither null nor floats).  Unescaped
@@ -245,6 +266,16 @@ policy_status_t policy_record_end(policy_record_t *record,
     policy_value_t *value);
 
 /*
+ * A record of n names with a value each, all at once.  In a fixed arena it
+ * takes POLICY_RECORD_SIZE(n) bytes and no more.
+ */
+policy_status_t policy_record(policy_arena_t *arena,
+    const policy_str_t *names, const policy_value_t *values, size_t n,
+    policy_value_t *value);
+
+#define POLICY_RECORD_SIZE(n)  ((n) * (16 + sizeof(policy_value_t)))
+
+/*
  * The keys of a record that is built again and again, as a context is:
  * hashed and ordered once.  Names are copied.  POLICY_DUPLICATE: one comes
  * twice.  A layout is immutable and needs destroying, or its pool dropped.
@@ -262,6 +293,25 @@ void policy_layout_destroy(policy_layout_t *layout);
  */
 policy_status_t policy_record_fill(policy_arena_t *arena,
     const policy_layout_t *layout, const policy_value_t *values,
+    policy_value_t *record);
+
+/* The place of a name in the layout; false: it is none of the layout's. */
+int policy_layout_find(const policy_layout_t *layout, policy_str_t name,
+    uint32_t *place);
+
+/*
+ * A record with a few of the names of a layout.  picks, which change their
+ * order, come in any; no place may come twice: POLICY_DUPLICATE.  The record
+ * takes POLICY_RECORD_SIZE(n) bytes and is otherwise as that of
+ * policy_record_fill().
+ */
+typedef struct {
+    uint32_t        place;
+    policy_value_t  value;
+} policy_pick_t;
+
+policy_status_t policy_record_pick(policy_arena_t *arena,
+    const policy_layout_t *layout, policy_pick_t *picks, size_t n,
     policy_value_t *record);
 
 
@@ -337,6 +387,40 @@ void policy_store_destroy(policy_store_t *store);
  */
 policy_status_t policy_store_pack(policy_store_t *store,
     const policy_memory_t *memory, policy_store_t **packed);
+
+/*
+ * A store of one entity, sealed and packed, made at one go: as the principal
+ * of each token is.  attrs and tags are records, or none.  parents, of which
+ * each may come several times, need not be in the base, a finished store or
+ * NULL.  The members below are private.
+ */
+typedef struct {
+    policy_uid_t           uid;
+    policy_value_t         attrs;
+    policy_value_t         tags;
+    const policy_store_t  *base;
+    const policy_uid_t    *parents;
+    size_t                 nparents;
+    size_t                 nancestors;
+    size_t                 nuids;
+} policy_single_t;
+
+/*
+ * Bytes that the store will take; base and parents must be known, and stay
+ * as they are but for policy_uid_moved().
+ */
+size_t policy_single_measure(policy_single_t *single);
+
+/*
+ * Makes the store in a fixed arena, once it is measured.  It is what
+ * policy_store_pack() returns of such a store, but that it borrows all texts,
+ * the attributes and tags, and that it lives in memory of the caller's, whom
+ * policy_store_destroy() leaves it to as well.  Parents are copied without
+ * their texts.  POLICY_MISUSE: the arena is that of a store, attrs or tags
+ * are no records, the base is not finished.
+ */
+policy_status_t policy_store_single(policy_arena_t *arena,
+    const policy_single_t *single, policy_store_t **store);
 
 size_t policy_store_count(const policy_store_t *store);
 

@@ -3,6 +3,12 @@
 #include "value.h"
 
 
+#define FEW_STRINGS  8      /* are put in order as they come */
+#define FEW_PICKS    16     /* the same */
+
+_Static_assert(sizeof(policy_field_t) == POLICY_RECORD_SIZE(1),
+               "fields have the size that policy.h says");
+
 typedef struct field_link_s  field_link_t;
 
 struct field_link_s {
@@ -53,6 +59,32 @@ take(policy_arena_t *arena, const policy_value_t *value, policy_value_t *to)
 }
 
 
+/* POLICY_OK and NULL for none, which take no memory. */
+static policy_status_t
+take_room(policy_arena_t *arena, size_t n, size_t size, void *room)
+{
+    void  *p;
+
+    p = NULL;
+
+    if (n > POLICY_MAX_TEXT) {
+        return POLICY_LIMIT;
+    }
+
+    if (n != 0) {
+        p = policy_alloc_array(arena, n, size);
+
+        if (p == NULL) {
+            return full(arena);
+        }
+    }
+
+    memcpy(room, &p, sizeof(p));
+
+    return POLICY_OK;
+}
+
+
 policy_status_t
 policy_values(policy_arena_t *arena, const policy_value_t *values, size_t n,
     policy_value_t *value)
@@ -62,13 +94,9 @@ policy_values(policy_arena_t *arena, const policy_value_t *values, size_t n,
     policy_status_t   rc;
     policy_value_t   *copy;
 
-    if (n > POLICY_MAX_TEXT) {
-        return POLICY_LIMIT;
-    }
-
-    copy = policy_alloc_array(arena, n, sizeof(policy_value_t));
-    if (copy == NULL) {
-        return full(arena);
+    rc = take_room(arena, n, sizeof(policy_value_t), &copy);
+    if (rc != POLICY_OK) {
+        return rc;
     }
 
     for (i = 0; i < n; i++) {
@@ -84,31 +112,74 @@ policy_values(policy_arena_t *arena, const policy_value_t *values, size_t n,
 }
 
 
+/* Where value belongs among the n before it, in the order of sets. */
+static size_t
+insert_string(policy_value_t *values, size_t n, const policy_value_t *value)
+{
+    int     rc;
+    size_t  i, k;
+
+    for (i = n; i > 0; i--) {
+        if (values[i - 1].len != value->len) {
+            rc = values[i - 1].len < value->len ? -1 : 1;
+        } else {
+            rc = value->len == 0 ? 0 : memcmp(values[i - 1].u.p, value->u.p,
+                                              value->len);
+        }
+
+        if (rc == 0) {
+            return n;
+        }
+
+        if (rc < 0) {
+            break;
+        }
+    }
+
+    for (k = n; k > i; k--) {
+        values[k] = values[k - 1];
+    }
+
+    values[i] = *value;
+
+    return n + 1;
+}
+
+
 policy_status_t
 policy_strings(policy_arena_t *arena, const policy_str_t *strings, size_t n,
     policy_value_t *value)
 {
-    size_t            i;
+    size_t            i, k;
     int64_t           work;
     policy_status_t   rc;
     policy_value_t   *copy, v;
 
-    if (n > POLICY_MAX_TEXT) {
-        return POLICY_LIMIT;
+    rc = take_room(arena, n, sizeof(policy_value_t), &copy);
+    if (rc != POLICY_OK) {
+        return rc;
     }
 
-    copy = policy_alloc_array(arena, n, sizeof(policy_value_t));
-    if (copy == NULL) {
-        return full(arena);
-    }
+    k = 0;
 
     for (i = 0; i < n; i++) {
         v = policy_string(strings[i].data, strings[i].len);
 
-        rc = take(arena, &v, &copy[i]);
+        rc = take(arena, &v, &v);
         if (rc != POLICY_OK) {
             return rc;
         }
+
+        if (n <= FEW_STRINGS) {
+            k = insert_string(copy, k, &v);
+        } else {
+            copy[k++] = v;
+        }
+    }
+
+    if (n <= FEW_STRINGS) {
+        *value = policy_value_make_many(POLICY_SET, copy, k, 1);
+        return POLICY_OK;
     }
 
     work = INT64_MAX;
@@ -203,6 +274,46 @@ policy_record_end(policy_record_t *record, policy_value_t *value)
     }
 
     return policy_record_make(fields, record->n, NULL, value);
+}
+
+
+policy_status_t
+policy_record(policy_arena_t *arena, const policy_str_t *names,
+    const policy_value_t *values, size_t n, policy_value_t *record)
+{
+    size_t            i;
+    policy_str_t      name;
+    policy_field_t   *fields;
+    policy_status_t   rc;
+
+    rc = take_room(arena, n, sizeof(policy_field_t), &fields);
+    if (rc != POLICY_OK) {
+        return rc;
+    }
+
+    for (i = 0; i < n; i++) {
+        name = names[i];
+
+        if (name.len > POLICY_MAX_TEXT) {
+            return POLICY_LIMIT;
+        }
+
+        if (arena->copies) {
+            name = policy_str_copy(arena, name);
+            if (name.data == NULL) {
+                return full(arena);
+            }
+        }
+
+        rc = take(arena, &values[i], &fields[i].value);
+        if (rc != POLICY_OK) {
+            return rc;
+        }
+
+        fields[i].name = policy_name(name);
+    }
+
+    return policy_record_make(fields, n, NULL, record);
 }
 
 
@@ -332,6 +443,122 @@ policy_record_fill(policy_arena_t *arena, const policy_layout_t *layout,
 
     *record = policy_value_make_many(POLICY_RECORD, fields,
                                      (size_t) (to - fields), depth + 1);
+
+    return POLICY_OK;
+}
+
+
+int
+policy_layout_find(const policy_layout_t *layout, policy_str_t name,
+    uint32_t *place)
+{
+    policy_name_t          n;
+    const policy_value_t  *value;
+
+    if (name.len > POLICY_MAX_TEXT) {
+        return 0;
+    }
+
+    n = policy_name(name);
+
+    value = policy_field_find(layout->fields, layout->n, &n);
+    if (value == NULL) {
+        return 0;
+    }
+
+    *place = (uint32_t) ((const policy_field_t *)
+                         ((const char *) value
+                          - offsetof(policy_field_t, value))
+                         - layout->fields);
+    return 1;
+}
+
+
+static int
+cmp_picks(const void *a, const void *b, void *data)
+{
+    const policy_pick_t  *x, *y;
+
+    (void) data;
+
+    x = a;
+    y = b;
+
+    return x->place < y->place ? -1 : x->place > y->place;
+}
+
+
+static void
+order_picks(policy_pick_t *picks, size_t n)
+{
+    size_t         i, k;
+    policy_pick_t  pick;
+
+    if (n > FEW_PICKS) {
+        policy_sort(picks, n, sizeof(policy_pick_t), cmp_picks, NULL);
+        return;
+    }
+
+    for (i = 1; i < n; i++) {
+        pick = picks[i];
+
+        for (k = i; k > 0 && picks[k - 1].place > pick.place; k--) {
+            picks[k] = picks[k - 1];
+        }
+
+        picks[k] = pick;
+    }
+}
+
+
+policy_status_t
+policy_record_pick(policy_arena_t *arena, const policy_layout_t *layout,
+    policy_pick_t *picks, size_t n, policy_value_t *record)
+{
+    size_t           i;
+    unsigned         depth, kind;
+    policy_field_t  *fields;
+    policy_status_t  rc;
+
+    if (arena->copies) {
+        return POLICY_MISUSE;
+    }
+
+    rc = take_room(arena, n, sizeof(policy_field_t), &fields);
+    if (rc != POLICY_OK) {
+        return rc;
+    }
+
+    order_picks(picks, n);
+
+    depth = 0;
+
+    for (i = 0; i < n; i++) {
+        kind = picks[i].value.kind;
+
+        if (picks[i].place >= layout->n || kind == POLICY_NONE
+            || kind >= POLICY_KINDS)
+        {
+            return POLICY_MISUSE;
+        }
+
+        if (i > 0 && picks[i].place == picks[i - 1].place) {
+            return POLICY_DUPLICATE;
+        }
+
+        if (picks[i].value.depth > depth) {
+            depth = picks[i].value.depth;
+        }
+
+        fields[i].name = layout->fields[picks[i].place].name;
+        fields[i].value = picks[i].value;
+    }
+
+    if (depth >= POLICY_MAX_DEPTH) {
+        return POLICY_LIMIT;
+    }
+
+    *record = policy_value_make_many(POLICY_RECORD, fields, n, depth + 1);
 
     return POLICY_OK;
 }

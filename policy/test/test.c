@@ -254,6 +254,7 @@ main(void)
     suite_add_tcase(suite, json_case());
     suite_add_tcase(suite, store_case());
     suite_add_tcase(suite, pack_case());
+    suite_add_tcase(suite, single_case());
     suite_add_tcase(suite, set_case());
     suite_add_tcase(suite, authorize_case());
     suite_add_tcase(suite, known_case());

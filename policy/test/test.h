@@ -56,6 +56,7 @@ TCase *ext_case(void);
 TCase *json_case(void);
 TCase *store_case(void);
 TCase *pack_case(void);
+TCase *single_case(void);
 TCase *set_case(void);
 TCase *authorize_case(void);
 TCase *known_case(void);
