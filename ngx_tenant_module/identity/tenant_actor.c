@@ -42,6 +42,48 @@ tenant_actor_stays(unsigned char c)
 }
 
 
+/* Eight bytes at a time: bits 7 of those that do not stay. */
+static uint64_t
+tenant_actor_encoded(uint64_t w)
+{
+    static const uint64_t  ones = 0x0101010101010101ULL;
+    uint64_t               x, lower, letter, digit, dash;
+
+    /* below 0x80 no sum reaches the next byte */
+    x = w & (ones * 0x7f);
+    lower = x | (ones * 0x20);
+
+    letter = (lower + ones * (0x80 - 'a')) & ~(lower + ones * (0x7f - 'z'));
+    digit = (x + ones * (0x80 - '0')) & ~(x + ones * (0x7f - '9'));
+    dash = ~((x ^ (ones * '-')) + ones * 0x7f);
+
+    return (w | ~(letter | digit | dash)) & (ones * 0x80);
+}
+
+
+/* May say no to a subject that stays as it is, never the reverse. */
+static bool
+tenant_actor_all_stay(tenant_str_t subject)
+{
+    uint64_t  w, encoded = 0;
+    size_t    i;
+
+    if (subject.len < 8) {
+        return false;
+    }
+
+    for (i = 0; i < subject.len - 8; i += 8) {
+        memcpy(&w, subject.data + i, 8);
+        encoded |= tenant_actor_encoded(w);
+    }
+
+    /* these may overlap those before */
+    memcpy(&w, subject.data + subject.len - 8, 8);
+
+    return (encoded | tenant_actor_encoded(w)) == 0;
+}
+
+
 /* The plain form of the subject; NULL if it does not end by end. */
 static char *
 tenant_actor_put_plain(char *out, const char *end, tenant_str_t subject)
@@ -49,6 +91,13 @@ tenant_actor_put_plain(char *out, const char *end, tenant_str_t subject)
     static const char  hex[] = "0123456789ABCDEF";
     unsigned char      c;
     size_t             i;
+
+    if (subject.len <= (size_t) (end - out)
+        && tenant_actor_all_stay(subject))
+    {
+        memcpy(out, subject.data, subject.len);
+        return out + subject.len;
+    }
 
     for (i = 0; i < subject.len; i++) {
         c = (unsigned char) subject.data[i];

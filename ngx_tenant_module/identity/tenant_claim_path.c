@@ -190,9 +190,10 @@ tenant_claim_word_next(tenant_str_t *words, tenant_str_t *text)
     }
 
     text->data = p;
+    p = memchr(p, ' ', (size_t) (end - p));
 
-    while (p < end && *p != ' ') {
-        p++;
+    if (p == NULL) {
+        p = end;
     }
 
     text->len = (size_t) (p - text->data);
@@ -210,8 +211,12 @@ tenant_claim_texts_next(tenant_claim_texts_t *texts, tenant_str_t *text)
                && tenant_claim_word_next(&texts->words, text);
     }
 
+    /* a string, as tenant_claim_texts() has seen */
+    text->data = texts->next->u.text;
+    text->len = texts->next->len;
+
+    texts->next++;
     texts->left--;
-    *text = tenant_value_text(texts->next++);
     return true;
 }
 

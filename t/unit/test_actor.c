@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,6 +175,41 @@ START_TEST(every_plain_name_reads_back_to_its_subject)
 END_TEST
 
 
+/* Wherever it stands in subjects that are looked at by words. */
+START_TEST(each_byte_stays_or_is_encoded_at_every_place)
+{
+    static const char  stay[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "abcdefghijklmnopqrstuvwxyz0123456789-";
+    char               subject[24], wanted[32];
+    actor_t            actor;
+    size_t             len, at;
+    int                c;
+
+    for (len = 1; len <= sizeof(subject); len++) {
+        for (at = 0; at < len; at++) {
+            for (c = 0; c < 256; c++) {
+                memcpy(subject, "zZaA09-zZaA09-zZaA09-zZ9", len);
+                subject[at] = (char) c;
+
+                if (c != 0 && strchr(stay, c)) {
+                    snprintf(wanted, sizeof(wanted), "t:%.*s", (int) len,
+                             subject);
+                } else {
+                    snprintf(wanted, sizeof(wanted), "t:%.*s_%02X%.*s",
+                             (int) at, subject, c, (int) (len - at - 1),
+                             subject + at + 1);
+                }
+
+                actor = encode(S("t"), (tenant_str_t) { subject, len });
+                ck_assert_uint_eq(actor.len, strlen(wanted));
+                ck_assert_mem_eq(actor.text, wanted, actor.len);
+            }
+        }
+    }
+}
+END_TEST
+
+
 START_TEST(tenants_never_share_a_name)
 {
     actor_t  a = encode(S("a"), S("b:c")), b = encode(S("a-b"), S("c"));
@@ -196,6 +232,7 @@ suite_actor(void)
     tcase_add_test(t, tenant_and_subject_are_checked);
     tcase_add_test(t, long_form_begins_where_the_plain_one_would_not_fit);
     tcase_add_test(t, every_plain_name_reads_back_to_its_subject);
+    tcase_add_test(t, each_byte_stays_or_is_encoded_at_every_place);
     tcase_add_test(t, tenants_never_share_a_name);
     suite_add_tcase(s, t);
     return s;
