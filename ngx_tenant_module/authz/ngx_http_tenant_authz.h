@@ -29,26 +29,34 @@ ngx_int_t ngx_http_tenant_attribute_check(json_t *value, char *message,
     size_t size);
 
 /*
- * The principal's Cedar entity, made with an identity.  In: who it is, and
- * how many bytes, a multiple of 16, the caller wants in front of it.  Out:
- * one block for both, to be freed with ngx_free(), and the entity in it,
- * NULL when there are no policies.  The tenant must outlive the block.
+ * The principal's Cedar entity, which stands in an identity's block: its size
+ * is measured before there is the block.  It borrows what the caller says,
+ * and from issuer and tenant, which must outlive it.
  */
 typedef struct {
     ngx_http_tenant_issuer_t        *issuer;
     ngx_http_tenant_tenant_t        *tenant;
     const struct tenant_identity_s  *names;
     const tenant_value_t            *claims;
-    size_t                           prefix;
 
-    void                            *block;
-    size_t                           size;      /* of the block */
-    void                            *entity;
+    tenant_str_t    *scopes;        /* where they stand for good, when it is */
+    ngx_uint_t       nscopes;       /*   written */
+    tenant_str_t     client_id;     /* the same */
+
+    size_t           size;          /* measured */
+    void            *plan;          /* what else was found out then */
+
+    ngx_str_t        subject;       /* written: stands in it */
+    void            *entity;        /* NULL: there are no policies */
 } ngx_http_tenant_user_t;
 
-/* NGX_ERROR: no memory. */
-ngx_int_t ngx_http_tenant_principal(ngx_http_request_t *r,
+/* Needs all but scopes' and client_id's last places.  NGX_ERROR: no memory. */
+ngx_int_t ngx_http_tenant_principal_measure(ngx_http_request_t *r,
     ngx_http_tenant_user_t *user);
+
+/* To p, size bytes aligned to 8.  NGX_ERROR: no memory. */
+ngx_int_t ngx_http_tenant_principal_write(ngx_http_request_t *r,
+    ngx_http_tenant_user_t *user, u_char *p);
 
 /*
  * What is known of the decisions about an identity, whatever their context:

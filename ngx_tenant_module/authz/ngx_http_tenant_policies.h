@@ -45,7 +45,6 @@ typedef struct {
     policy_store_t   *store;
     policy_entry_t   *entry;
     policy_arena_t   *arena;
-    ngx_pool_t       *pool;       /* of the request, or NULL */
 } ngx_http_tenant_entity_build_t;
 
 /* An absent text is an absent attribute. */
@@ -66,6 +65,45 @@ ngx_http_tenant_entity_t *ngx_http_tenant_entity_tenant(
     ngx_http_tenant_tenant_t *tenant);
 ngx_http_tenant_entity_t *ngx_http_tenant_entity_agent(
     ngx_http_request_t *r, ngx_http_tenant_agent_t *agent);
+
+
+/* A text of a token, and where it stands when the token is gone. */
+typedef struct {
+    tenant_str_t      from;
+    const char       *to;
+} ngx_http_tenant_kept_t;
+
+/*
+ * Claims as Cedar values, in memory of known size: measured, then written.
+ * What is written needs the claims no more.
+ */
+typedef struct {
+    ngx_pool_t              *pool;      /* of the request */
+    policy_arena_t          *arena;     /* fixed */
+    ngx_http_tenant_kept_t   kept[3];   /* not written once more */
+
+    size_t                   size;      /* measured: of the arena */
+    size_t                   texts;     /* and of texts */
+
+    char                    *text;      /* written: the next goes here, */
+    char                    *last;      /*   and ends before */
+} ngx_http_tenant_claim_room_t;
+
+/* Adds to room->size and texts.  NGX_DECLINED: no value of Cedar's */
+ngx_int_t ngx_http_tenant_claim_measure(ngx_http_tenant_claim_room_t *room,
+    const tenant_value_t *claim);
+
+/* A text by itself, such as a name. */
+void ngx_http_tenant_claim_measure_text(ngx_http_tenant_claim_room_t *room,
+    const char *data, size_t len);
+
+/* NGX_ERROR: no memory, or not that which was measured. */
+ngx_int_t ngx_http_tenant_claim_write(ngx_http_tenant_claim_room_t *room,
+    const tenant_value_t *claim, policy_value_t *value);
+
+/* NULL: not that which was measured */
+const char *ngx_http_tenant_claim_text(ngx_http_tenant_claim_room_t *room,
+    const char *data, size_t len);
 
 
 /* What making principals needs to know of the policies. */

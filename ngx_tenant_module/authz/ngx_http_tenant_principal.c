@@ -1,17 +1,16 @@
 /*
- * The principal of a verified token as a Cedar entity: put together once, in
- * a scratch, and kept with the identity at its final size.
+ * The principal of a verified token as a Cedar entity: measured, then written
+ * straight to where it is kept, with the identity.
  */
 
 #include "ngx_http_tenant_policies.h"
+#include "../identity/ngx_http_tenant_claim.h"
 #include "../identity/tenant_claim_path.h"
 #include "../identity/tenant_claims.h"
 
 
-#define NGX_HTTP_TENANT_CLAIM_DEPTH  8      /* of nested claims */
-
-/* bytes in which a principal is put together, without the heap */
-#define NGX_HTTP_TENANT_SCRATCH      32768
+/* bytes of an arena's beginning, before it is aimed at a block */
+#define NGX_HTTP_TENANT_ARENA_SIZE      1024
 
 /* Attributes of a principal, in the order of the table of their names. */
 #define NGX_HTTP_TENANT_USER_TENANT     0
@@ -23,48 +22,83 @@
 #define NGX_HTTP_TENANT_USER_ROLES      6
 #define NGX_HTTP_TENANT_USER_ATTRS      7
 
+/* Texts of a token that more than one value has. */
+#define NGX_HTTP_TENANT_KEPT_SUBJECT    0
+#define NGX_HTTP_TENANT_KEPT_ISS        1
+#define NGX_HTTP_TENANT_KEPT_CLIENT_ID  2
+
 
 /* What a worker knows for making principals. */
 struct ngx_http_tenant_users_s {
-    unsigned          uses[NGX_HTTP_TENANT_USER_ATTRS];
-    unsigned          any_tag:1;
-    ngx_array_t       tags;       /* policy_str_t: those that are looked at */
+    policy_uid_t      user;         /* uids of the types, */
+    policy_uid_t      operator;     /*   with no id */
+    policy_uid_t      role;
 
-    u_char           *scratch;
-    size_t            used;
+    policy_layout_t  *attrs;        /* that policies look at */
+    uint32_t          places[NGX_HTTP_TENANT_USER_ATTRS];
+    unsigned          uses[NGX_HTTP_TENANT_USER_ATTRS];
+
+    policy_layout_t  *tags;         /* the same, */
+    ngx_array_t       tag_names;    /*   policy_str_t */
+    unsigned          any_tag:1;    /* if one has a computed name: all */
+
+    policy_arena_t   *arena;        /* aimed at the block of a principal */
 };
 
 
-static ngx_int_t ngx_http_tenant_principal_user(ngx_http_tenant_users_t *users,
-    ngx_http_tenant_main_conf_t *tmcf, ngx_http_tenant_user_t *user,
-    ngx_http_tenant_entity_build_t *build);
-static ngx_int_t ngx_http_tenant_principal_pack(
-    ngx_http_tenant_entity_build_t *build, ngx_http_tenant_user_t *user);
-static void *ngx_http_tenant_user_alloc(void *data, size_t size);
-static void *ngx_http_tenant_scratch_alloc(void *data, size_t size);
-static void ngx_http_tenant_scratch_free(void *data, void *p, size_t size);
-static ngx_int_t ngx_http_tenant_principal_belongs(
-    ngx_http_tenant_entity_build_t *build, ngx_http_tenant_users_t *users,
-    const policy_uid_t *tenant);
-static ngx_int_t ngx_http_tenant_principal_texts(
-    ngx_http_tenant_entity_build_t *build, const char *name,
-    const tenant_value_t *value);
-static ngx_int_t ngx_http_tenant_principal_roles(
-    ngx_http_tenant_entity_build_t *build, const tenant_value_t *roles);
-static ngx_int_t ngx_http_tenant_principal_mapped(
-    ngx_http_tenant_entity_build_t *build, ngx_http_tenant_main_conf_t *tmcf,
-    tenant_rules_t *rules, const tenant_value_t *claims);
-static ngx_int_t ngx_http_tenant_principal_tags(
-    ngx_http_tenant_entity_build_t *build, ngx_http_tenant_users_t *users,
-    const tenant_value_t *claims);
-static ngx_int_t ngx_http_tenant_principal_tag(
-    ngx_http_tenant_entity_build_t *build, tenant_str_t name,
-    const tenant_value_t *claim);
-static ngx_int_t ngx_http_tenant_principal_claim(
-    ngx_http_tenant_entity_build_t *build, const tenant_value_t *claim,
-    ngx_uint_t depth, policy_value_t *value);
-static ngx_uint_t ngx_http_tenant_attr_used(
-    ngx_http_tenant_main_conf_t *tmcf, policy_str_t name);
+/* A claim that becomes an attribute or a tag. */
+typedef struct {
+    const tenant_value_t          *claim;
+    uint32_t                       place;   /* in the layout, unless any_tag */
+} ngx_http_tenant_mapped_t;
+
+
+/* What measuring finds out, for writing. */
+typedef struct {
+    ngx_http_tenant_claim_room_t   room;
+    policy_single_t                single;
+
+    policy_uid_t                  *parents; /* the tenant, then roles */
+    tenant_str_t                  *roles;
+    ngx_uint_t                     nroles;
+    policy_str_t                  *texts;   /* enough for roles or scopes */
+
+    ngx_http_tenant_mapped_t      *attrs;
+    ngx_uint_t                     nattrs;
+    ngx_http_tenant_mapped_t      *tags;
+    ngx_uint_t                     ntags;
+    policy_pick_t                 *picks;   /* enough for either */
+} ngx_http_tenant_plan_t;
+
+
+static ngx_int_t ngx_http_tenant_users_names(ngx_cycle_t *cycle,
+    ngx_http_tenant_main_conf_t *tmcf, policy_use_kind_t kind,
+    ngx_array_t *names);
+static ngx_int_t ngx_http_tenant_users_name(ngx_array_t *names,
+    policy_str_t name);
+static void *ngx_http_tenant_users_alloc(void *data, size_t size);
+static ngx_http_tenant_plan_t *ngx_http_tenant_plan_create(ngx_pool_t *pool,
+    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user);
+static ngx_int_t ngx_http_tenant_plan_roles(ngx_http_tenant_plan_t *plan,
+    ngx_http_tenant_users_t *users);
+static void ngx_http_tenant_plan_attrs(ngx_http_tenant_plan_t *plan,
+    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user);
+static void ngx_http_tenant_plan_tags(ngx_http_tenant_plan_t *plan,
+    ngx_http_tenant_users_t *users, const tenant_value_t *claims);
+static ngx_int_t ngx_http_tenant_plan_tag(ngx_http_tenant_plan_t *plan,
+    const tenant_value_t *claim, uint32_t place);
+static ngx_int_t ngx_http_tenant_principal_uids(ngx_http_tenant_plan_t *plan,
+    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user);
+static ngx_int_t ngx_http_tenant_principal_attrs(ngx_http_tenant_plan_t *plan,
+    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user);
+static ngx_uint_t ngx_http_tenant_principal_own(ngx_http_tenant_plan_t *plan,
+    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user);
+static ngx_int_t ngx_http_tenant_principal_tags(ngx_http_tenant_plan_t *plan,
+    ngx_http_tenant_users_t *users);
+static ngx_int_t ngx_http_tenant_principal_any_tags(
+    ngx_http_tenant_plan_t *plan, ngx_http_tenant_users_t *users);
+static policy_value_t ngx_http_tenant_principal_texts(
+    ngx_http_tenant_plan_t *plan, tenant_str_t *texts, ngx_uint_t n);
 
 
 static const policy_str_t  ngx_http_tenant_user_attrs[] = {
@@ -82,60 +116,61 @@ ngx_int_t
 ngx_http_tenant_principal_init_process(ngx_cycle_t *cycle,
     ngx_http_tenant_main_conf_t *tmcf)
 {
-    size_t                        n, k;
+    void                         *buffer;
     ngx_uint_t                    i;
-    policy_str_t                 *tag;
-    const policy_use_t           *uses;
+    ngx_array_t                   names;
+    policy_memory_t               memory;
     ngx_http_tenant_users_t      *users;
     ngx_http_tenant_policies_t  **policies;
 
     users = ngx_pcalloc(cycle->pool, sizeof(ngx_http_tenant_users_t));
+    buffer = ngx_palloc(cycle->pool, NGX_HTTP_TENANT_ARENA_SIZE);
 
-    if (users == NULL
-        || ngx_array_init(&users->tags, cycle->pool, 8, sizeof(policy_str_t))
+    if (users == NULL || buffer == NULL
+        || ngx_http_tenant_users_names(cycle, tmcf, POLICY_USE_ATTR, &names)
+           != NGX_OK
+        || ngx_http_tenant_users_names(cycle, tmcf, POLICY_USE_TAG,
+                                       &users->tag_names)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    users->scratch = ngx_palloc(cycle->pool, NGX_HTTP_TENANT_SCRATCH);
-    if (users->scratch == NULL) {
+    memory.alloc = ngx_http_tenant_users_alloc;
+    memory.free = NULL;
+    memory.data = cycle->pool;
+
+    users->arena = policy_arena_init(buffer, NGX_HTTP_TENANT_ARENA_SIZE);
+
+    if (users->arena == NULL
+        || policy_layout_create(&memory, names.elts, names.nelts,
+                                &users->attrs)
+           != POLICY_OK
+        || policy_layout_create(&memory, users->tag_names.elts,
+                                users->tag_names.nelts, &users->tags)
+           != POLICY_OK
+        || policy_uid_init(&users->user, POLICY_STR("User"), POLICY_STR(""))
+           != POLICY_OK
+        || policy_uid_init(&users->operator, POLICY_STR("Operator"),
+                           POLICY_STR(""))
+           != POLICY_OK
+        || policy_uid_init(&users->role, POLICY_STR("Role"), POLICY_STR(""))
+           != POLICY_OK)
+    {
         return NGX_ERROR;
     }
 
     for (i = 0; i < NGX_HTTP_TENANT_USER_ATTRS; i++) {
-        users->uses[i] = ngx_http_tenant_attr_used(tmcf,
-                                              ngx_http_tenant_user_attrs[i]);
+        users->uses[i] = policy_layout_find(users->attrs,
+                                            ngx_http_tenant_user_attrs[i],
+                                            &users->places[i]);
     }
 
     policies = tmcf->policies.elts;
 
     for (i = 0; i < tmcf->policies.nelts; i++) {
-
         if (policies[i]->any_tag) {
             users->any_tag = 1;
-        }
-
-        if (policy_set_uses(policies[i]->set, &uses, &n) != POLICY_OK) {
-            return NGX_ERROR;
-        }
-
-        for (k = 0; k < n; k++) {
-            if (uses[k].kind != POLICY_USE_TAG
-                || (uses[k].variable != POLICY_PRINCIPAL
-                    && uses[k].variable != POLICY_OTHER))
-            {
-                continue;
-            }
-
-            /* one that is there twice is set once, see below */
-
-            tag = ngx_array_push(&users->tags);
-            if (tag == NULL) {
-                return NGX_ERROR;
-            }
-
-            *tag = uses[k].name;
         }
     }
 
@@ -146,372 +181,278 @@ ngx_http_tenant_principal_init_process(ngx_cycle_t *cycle,
 
 
 /*
- * The principal is put together in the scratch and moves, at its final size,
- * behind what the caller wants in front of it.  Its tenant has a store of
- * its own, which that of the principal stands on.
+ * Names that some policy looks at: of the principal, or of an entity that may
+ * turn out to be it.
  */
 
-ngx_int_t
-ngx_http_tenant_principal(ngx_http_request_t *r,
-    ngx_http_tenant_user_t *user)
-{
-    u_char                          *p;
-    ngx_int_t                        rc;
-    policy_str_t                     type, id;
-    policy_uid_t                     uid;
-    policy_memory_t                  memory;
-    ngx_http_tenant_users_t         *users;
-    ngx_http_tenant_entity_t        *tenant;
-    ngx_http_tenant_main_conf_t     *tmcf;
-    ngx_http_tenant_entity_build_t   build;
-
-    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
-
-    user->block = NULL;
-    user->entity = NULL;
-
-    if (tmcf->policies.nelts == 0) {
-        return ngx_http_tenant_user_alloc(user, 0) ? NGX_OK : NGX_ERROR;
-    }
-
-    users = tmcf->users;
-    users->used = 0;
-
-    memory.alloc = ngx_http_tenant_scratch_alloc;
-    memory.free = ngx_http_tenant_scratch_free;
-    memory.data = users;
-
-    tenant = ngx_http_tenant_entity_tenant(user->tenant);
-
-    id.len = user->issuer->sn.str.len + 1 + user->names->subject.len;
-    p = ngx_pnalloc(r->pool, id.len);
-
-    if (tenant == NULL || p == NULL) {
-        return NGX_ERROR;
-    }
-
-    /* iss "#" subject */
-
-    id.data = (char *) p;
-    p = ngx_cpymem(p, user->issuer->sn.str.data, user->issuer->sn.str.len);
-    *p++ = '#';
-    ngx_memcpy(p, user->names->subject.data, user->names->subject.len);
-
-    ngx_memzero(&build, sizeof(ngx_http_tenant_entity_build_t));
-
-    build.pool = r->pool;
-
-    type = user->issuer->operators ? POLICY_STR("Operator")
-                                   : POLICY_STR("User");
-    rc = NGX_ERROR;
-
-    if (policy_uid_init(&uid, type, id) == POLICY_OK
-        && policy_store_create(&memory, &build.store) == POLICY_OK
-        && policy_store_base(build.store, tenant->store) == POLICY_OK
-        && policy_store_seal(build.store) == POLICY_OK
-        && policy_store_add(build.store, &uid, &build.entry) == POLICY_OK)
-    {
-        build.arena = policy_store_arena(build.store);
-
-        rc = ngx_http_tenant_principal_user(users, tmcf, user, &build);
-    }
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_tenant_principal_pack(&build, user);
-    }
-
-    if (build.store) {
-        policy_store_destroy(build.store);
-    }
-
-    return rc;
-}
-
-
-/* Roles have no parents, which is why the store is sealed. */
-
 static ngx_int_t
-ngx_http_tenant_principal_user(ngx_http_tenant_users_t *users,
-    ngx_http_tenant_main_conf_t *tmcf, ngx_http_tenant_user_t *user,
-    ngx_http_tenant_entity_build_t *build)
+ngx_http_tenant_users_names(ngx_cycle_t *cycle,
+    ngx_http_tenant_main_conf_t *tmcf, policy_use_kind_t kind,
+    ngx_array_t *names)
 {
-    ngx_str_t                 *tier;
-    ngx_http_tenant_entity_t  *tenant;
-    const tenant_identity_t   *names;
+    size_t                        n, k;
+    ngx_uint_t                    i;
+    const policy_use_t           *uses;
+    ngx_http_tenant_policies_t  **policies;
 
-    names = user->names;
-    tenant = user->tenant->authz;
-    tier = &user->tenant->tier->sn.str;
-
-    if (ngx_http_tenant_principal_belongs(build, users, tenant->uid)
+    if (ngx_array_init(names, cycle->pool, 8, sizeof(policy_str_t))
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (users->uses[NGX_HTTP_TENANT_USER_TIER]
-        && ngx_http_tenant_entity_string(build, "tier", (char *) tier->data,
-                                         tier->len)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+    policies = tmcf->policies.elts;
 
-    if (users->uses[NGX_HTTP_TENANT_USER_ISS]
-        && ngx_http_tenant_entity_string(build, "iss", names->iss.data,
-                                         names->iss.len)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+    for (i = 0; i < tmcf->policies.nelts; i++) {
 
-    if (users->uses[NGX_HTTP_TENANT_USER_SUB]
-        && ngx_http_tenant_entity_string(build, "sub", names->subject.data,
-                                         names->subject.len)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (users->uses[NGX_HTTP_TENANT_USER_CLIENT_ID]
-        && ngx_http_tenant_entity_string(build, "client_id",
-                                         names->client_id.data,
-                                         names->client_id.len)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (users->uses[NGX_HTTP_TENANT_USER_SCOPES]
-        && ngx_http_tenant_principal_texts(build, "scopes", names->scopes)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (users->uses[NGX_HTTP_TENANT_USER_ROLES]
-        && ngx_http_tenant_principal_texts(build, "roles", names->roles)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_tenant_principal_roles(build, names->roles) != NGX_OK
-        || ngx_http_tenant_principal_mapped(build, tmcf, &user->issuer->rules,
-                                         user->claims)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_tenant_principal_tags(build, users, user->claims);
-}
-
-
-static ngx_int_t
-ngx_http_tenant_principal_pack(ngx_http_tenant_entity_build_t *build,
-    ngx_http_tenant_user_t *user)
-{
-    policy_memory_t   memory;
-    policy_store_t   *packed;
-
-    memory.alloc = ngx_http_tenant_user_alloc;
-    memory.free = NULL;
-    memory.data = user;
-
-    if (policy_store_finish(build->store, NULL) == POLICY_OK
-        && policy_store_pack(build->store, &memory, &packed) == POLICY_OK)
-    {
-        user->entity = packed;
-        return NGX_OK;
-    }
-
-    if (user->block) {
-        ngx_free(user->block);
-        user->block = NULL;
-    }
-
-    return NGX_ERROR;
-}
-
-
-static void *
-ngx_http_tenant_user_alloc(void *data, size_t size)
-{
-    ngx_http_tenant_user_t  *user = data;
-
-    user->size = user->prefix + size;
-
-    user->block = ngx_alloc(user->size, ngx_cycle->log);
-
-    return user->block ? (u_char *) user->block + user->prefix : NULL;
-}
-
-
-static void *
-ngx_http_tenant_scratch_alloc(void *data, size_t size)
-{
-    ngx_http_tenant_users_t  *users = data;
-
-    u_char  *p;
-
-    size = ngx_align(size, 16);
-
-    if (size > NGX_HTTP_TENANT_SCRATCH - users->used) {
-        return malloc(size);
-    }
-
-    p = users->scratch + users->used;
-    users->used += size;
-
-    return p;
-}
-
-
-static void
-ngx_http_tenant_scratch_free(void *data, void *p, size_t size)
-{
-    ngx_http_tenant_users_t  *users = data;
-
-    if ((u_char *) p < users->scratch
-        || (u_char *) p >= users->scratch + NGX_HTTP_TENANT_SCRATCH)
-    {
-        free(p);
-    }
-}
-
-
-/* A parent, for "in", and an attribute, for principal.tenant.plan. */
-
-static ngx_int_t
-ngx_http_tenant_principal_belongs(ngx_http_tenant_entity_build_t *build,
-    ngx_http_tenant_users_t *users, const policy_uid_t *tenant)
-{
-    if (policy_entry_parent(build->entry, tenant) != POLICY_OK) {
-        return NGX_ERROR;
-    }
-
-    if (!users->uses[NGX_HTTP_TENANT_USER_TENANT]) {
-        return NGX_OK;
-    }
-
-    return policy_entry_attr(build->entry, POLICY_STR("tenant"),
-                             policy_entity(tenant))
-           == POLICY_OK ? NGX_OK : NGX_ERROR;
-}
-
-
-/* A set of strings, always there: policies may ask without "has". */
-
-static ngx_int_t
-ngx_http_tenant_principal_texts(ngx_http_tenant_entity_build_t *build,
-    const char *name, const tenant_value_t *value)
-{
-    size_t                 n;
-    policy_str_t           key, *list;
-    tenant_str_t           text;
-    policy_value_t         set;
-    tenant_claim_texts_t   texts, count;
-
-    key.data = name;
-    key.len = ngx_strlen(name);
-    list = NULL;
-    n = 0;
-
-    if (value && tenant_claim_texts(&texts, value, 1)) {
-        count = texts;
-
-        while (tenant_claim_texts_next(&count, &text)) {
-            n++;
-        }
-
-        list = ngx_palloc(build->pool, (n + 1) * sizeof(policy_str_t));
-        if (list == NULL) {
+        if (policy_set_uses(policies[i]->set, &uses, &n) != POLICY_OK) {
             return NGX_ERROR;
         }
 
-        n = 0;
-
-        while (tenant_claim_texts_next(&texts, &text)) {
-            list[n].data = text.data;
-            list[n].len = text.len;
-            n++;
+        for (k = 0; k < n; k++) {
+            if (uses[k].kind == kind
+                && (uses[k].variable == POLICY_PRINCIPAL
+                    || uses[k].variable == POLICY_OTHER)
+                && ngx_http_tenant_users_name(names, uses[k].name) != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
         }
-    }
-
-    if (policy_strings(build->arena, list, n, &set) != POLICY_OK
-        || policy_entry_attr(build->entry, key, set) != POLICY_OK)
-    {
-        return NGX_ERROR;
     }
 
     return NGX_OK;
 }
 
 
-static ngx_int_t
-ngx_http_tenant_principal_roles(ngx_http_tenant_entity_build_t *build,
-    const tenant_value_t *roles)
-{
-    tenant_str_t          text;
-    tenant_claim_texts_t  texts;
+/* Two sets, or two ways to it within one, may look at the same name. */
 
-    if (roles == NULL || !tenant_claim_texts(&texts, roles, 1)) {
+static ngx_int_t
+ngx_http_tenant_users_name(ngx_array_t *names, policy_str_t name)
+{
+    ngx_uint_t     i;
+    policy_str_t  *known;
+
+    known = names->elts;
+
+    for (i = 0; i < names->nelts; i++) {
+        if (known[i].len == name.len
+            && ngx_memcmp(known[i].data, name.data, name.len) == 0)
+        {
+            return NGX_OK;
+        }
+    }
+
+    known = ngx_array_push(names);
+    if (known == NULL) {
+        return NGX_ERROR;
+    }
+
+    *known = name;
+
+    return NGX_OK;
+}
+
+
+static void *
+ngx_http_tenant_users_alloc(void *data, size_t size)
+{
+    return ngx_palloc(data, size);
+}
+
+
+/* Its tenant has a store of its own, which that of the principal stands on. */
+
+ngx_int_t
+ngx_http_tenant_principal_measure(ngx_http_request_t *r,
+    ngx_http_tenant_user_t *user)
+{
+    ngx_http_tenant_plan_t       *plan;
+    ngx_http_tenant_users_t      *users;
+    ngx_http_tenant_main_conf_t  *tmcf;
+
+    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
+
+    user->plan = NULL;
+
+    if (tmcf->policies.nelts == 0) {
+        user->size = user->names->subject.len;
         return NGX_OK;
     }
 
-    while (tenant_claim_texts_next(&texts, &text)) {
-        if (ngx_http_tenant_entity_parent(build, "Role", text.data, text.len)
-            != NGX_OK)
+    users = tmcf->users;
+
+    if (ngx_http_tenant_entity_tenant(user->tenant) == NULL) {
+        return NGX_ERROR;
+    }
+
+    plan = ngx_http_tenant_plan_create(r->pool, users, user);
+
+    if (plan == NULL || ngx_http_tenant_plan_roles(plan, users) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* iss "#" subject */
+
+    plan->room.texts += user->issuer->sn.str.len + 1
+                        + user->names->subject.len;
+
+    ngx_http_tenant_plan_attrs(plan, users, user);
+    ngx_http_tenant_plan_tags(plan, users, user->claims);
+
+    plan->room.size += policy_single_measure(&plan->single);
+
+    user->plan = plan;
+    user->size = plan->room.size + plan->room.texts;
+
+    return NGX_OK;
+}
+
+
+static ngx_http_tenant_plan_t *
+ngx_http_tenant_plan_create(ngx_pool_t *pool, ngx_http_tenant_users_t *users,
+    ngx_http_tenant_user_t *user)
+{
+    ngx_uint_t                 attrs, tags, nroles, texts;
+    tenant_str_t              *roles;
+    ngx_http_tenant_kept_t    *kept;
+    ngx_http_tenant_plan_t    *plan;
+    ngx_http_tenant_entity_t  *tenant;
+
+    if (ngx_http_tenant_claim_list(pool, user->names->roles, &roles, &nroles)
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    attrs = user->issuer->rules.nattributes;
+    tags = users->any_tag ? user->claims->len : users->tag_names.nelts;
+    texts = ngx_max(nroles, user->nscopes);
+
+    plan = ngx_palloc(pool, sizeof(ngx_http_tenant_plan_t)
+                            + (nroles + 1) * sizeof(policy_uid_t)
+                            + texts * sizeof(policy_str_t)
+                            + (NGX_HTTP_TENANT_USER_ATTRS + attrs + tags)
+                              * sizeof(policy_pick_t)
+                            + (attrs + tags)
+                              * sizeof(ngx_http_tenant_mapped_t));
+    if (plan == NULL) {
+        return NULL;
+    }
+
+    plan->parents = (policy_uid_t *) &plan[1];
+    plan->texts = (policy_str_t *) &plan->parents[nroles + 1];
+    plan->picks = (policy_pick_t *) &plan->texts[texts];
+    plan->attrs = (ngx_http_tenant_mapped_t *)
+                  &plan->picks[NGX_HTTP_TENANT_USER_ATTRS + attrs + tags];
+    plan->tags = &plan->attrs[attrs];
+    plan->nattrs = 0;
+    plan->ntags = 0;
+
+    tenant = user->tenant->authz;
+
+    plan->roles = roles;
+    plan->nroles = nroles;
+    plan->parents[0] = *tenant->uid;
+
+    plan->single.base = tenant->store;
+    plan->single.parents = plan->parents;
+    plan->single.nparents = nroles + 1;
+
+    plan->room.pool = pool;
+    plan->room.arena = users->arena;
+    plan->room.size = 0;
+    plan->room.texts = 0;
+
+    kept = plan->room.kept;
+    kept[NGX_HTTP_TENANT_KEPT_SUBJECT].from = user->names->subject;
+    kept[NGX_HTTP_TENANT_KEPT_ISS].from = user->names->iss;
+    kept[NGX_HTTP_TENANT_KEPT_CLIENT_ID].from = user->names->client_id;
+
+    return plan;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_plan_roles(ngx_http_tenant_plan_t *plan,
+    ngx_http_tenant_users_t *users)
+{
+    ngx_uint_t    i;
+    policy_str_t  id;
+
+    for (i = 0; i < plan->nroles; i++) {
+        id.data = plan->roles[i].data;
+        id.len = plan->roles[i].len;
+
+        if (policy_uid_again(&users->role, id, &plan->parents[i + 1])
+            != POLICY_OK)
         {
             return NGX_ERROR;
         }
+
+        plan->room.texts += id.len;
     }
 
     return NGX_OK;
 }
 
 
-/* What the issuer's claim map makes attributes of; absent claims are none. */
+/*
+ * Those that a policy looks at: the principal's own, then what the issuer's
+ * claim map makes attributes of; absent claims are none.
+ */
 
-static ngx_int_t
-ngx_http_tenant_principal_mapped(ngx_http_tenant_entity_build_t *build,
-    ngx_http_tenant_main_conf_t *tmcf, tenant_rules_t *rules,
-    const tenant_value_t *claims)
+static void
+ngx_http_tenant_plan_attrs(ngx_http_tenant_plan_t *plan,
+    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user)
 {
     size_t                 i;
-    ngx_int_t              rc;
-    policy_str_t           key;
-    policy_value_t         value;
+    uint32_t               place;
+    policy_str_t           name;
+    tenant_rules_t        *rules;
     tenant_attribute_t    *attribute;
     const tenant_value_t  *claim;
 
-    attribute = rules->attributes;
-
-    for (i = 0; i < rules->nattributes; i++) {
-        key.data = attribute[i].name.data;
-        key.len = attribute[i].name.len;
-
-        claim = tenant_claim_find(claims, attribute[i].path);
-
-        if (claim == NULL || !ngx_http_tenant_attr_used(tmcf, key)) {
-            continue;
-        }
-
-        rc = ngx_http_tenant_principal_claim(build, claim, 0, &value);
-
-        if (rc == NGX_DECLINED) {
-            continue;
-        }
-
-        if (rc != NGX_OK
-            || policy_entry_attr(build->entry, key, value) != POLICY_OK)
-        {
-            return NGX_ERROR;
+    for (i = 0; i < NGX_HTTP_TENANT_USER_ATTRS; i++) {
+        if (users->uses[i]) {
+            plan->room.size += POLICY_RECORD_SIZE(1);
         }
     }
 
-    return NGX_OK;
+    if (users->uses[NGX_HTTP_TENANT_USER_CLIENT_ID]
+        && user->names->client_id.data == NULL)
+    {
+        plan->room.size -= POLICY_RECORD_SIZE(1);
+    }
+
+    if (users->uses[NGX_HTTP_TENANT_USER_SCOPES]) {
+        plan->room.size += POLICY_SET_SIZE(user->nscopes);
+    }
+
+    if (users->uses[NGX_HTTP_TENANT_USER_ROLES]) {
+        plan->room.size += POLICY_SET_SIZE(plan->nroles);
+    }
+
+    rules = &user->issuer->rules;
+    attribute = rules->attributes;
+
+    for (i = 0; i < rules->nattributes; i++) {
+        name.data = attribute[i].name.data;
+        name.len = attribute[i].name.len;
+
+        if (!policy_layout_find(users->attrs, name, &place)) {
+            continue;
+        }
+
+        claim = tenant_claim_find(user->claims, attribute[i].path);
+
+        if (claim
+            && ngx_http_tenant_claim_measure(&plan->room, claim) == NGX_OK)
+        {
+            plan->attrs[plan->nattrs].claim = claim;
+            plan->attrs[plan->nattrs++].place = place;
+            plan->room.size += POLICY_RECORD_SIZE(1);
+        }
+    }
 }
 
 
@@ -521,211 +462,351 @@ ngx_http_tenant_principal_mapped(ngx_http_tenant_entity_build_t *build,
  * left out: hasTag() says so.
  */
 
-static ngx_int_t
-ngx_http_tenant_principal_tags(ngx_http_tenant_entity_build_t *build,
+static void
+ngx_http_tenant_plan_tags(ngx_http_tenant_plan_t *plan,
     ngx_http_tenant_users_t *users, const tenant_value_t *claims)
 {
-    ngx_uint_t             i, k;
+    uint32_t               place;
+    ngx_uint_t             i;
     policy_str_t          *tag;
     tenant_str_t           name;
-    const tenant_value_t  *member;
+    const tenant_value_t  *member, *claim;
 
     if (users->any_tag) {
         member = tenant_value_first(claims);
 
         for (i = 0; i < claims->len; i++) {
-            if (ngx_http_tenant_principal_tag(build, tenant_value_text(member),
-                                           member + 1)
-                != NGX_OK)
-            {
-                return NGX_ERROR;
+            claim = member + 1;
+
+            if (ngx_http_tenant_plan_tag(plan, claim, 0) == NGX_OK) {
+                ngx_http_tenant_claim_measure_text(&plan->room,
+                                                   member->u.text,
+                                                   member->len);
             }
 
-            member = tenant_value_next(member + 1);
+            member = tenant_value_next(claim);
         }
 
-        return NGX_OK;
+        return;
     }
 
-    tag = users->tags.elts;
+    tag = users->tag_names.elts;
 
-    for (i = 0; i < users->tags.nelts; i++) {
-
-        /* two sets, or two ways to it within one, may name the same tag */
-
-        for (k = 0; k < i; k++) {
-            if (tag[k].len == tag[i].len
-                && ngx_memcmp(tag[k].data, tag[i].data, tag[i].len) == 0)
-            {
-                break;
-            }
-        }
-
-        if (k < i) {
-            continue;
-        }
-
+    for (i = 0; i < users->tag_names.nelts; i++) {
         name.data = tag[i].data;
         name.len = tag[i].len;
 
-        member = tenant_value_get(claims, name);
+        claim = tenant_value_get(claims, name);
 
-        if (member
-            && ngx_http_tenant_principal_tag(build, name, member) != NGX_OK)
-        {
-            return NGX_ERROR;
+        if (claim && policy_layout_find(users->tags, tag[i], &place)) {
+            (void) ngx_http_tenant_plan_tag(plan, claim, place);
         }
     }
+}
+
+
+/* NGX_DECLINED: the claim is left out */
+
+static ngx_int_t
+ngx_http_tenant_plan_tag(ngx_http_tenant_plan_t *plan,
+    const tenant_value_t *claim, uint32_t place)
+{
+    if (ngx_http_tenant_claim_measure(&plan->room, claim) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    plan->tags[plan->ntags].claim = claim;
+    plan->tags[plan->ntags++].place = place;
+    plan->room.size += POLICY_RECORD_SIZE(1);
+
+    return NGX_OK;
+}
+
+
+/*
+ * Roles have no parents, which is why the store may be sealed: what stands
+ * behind it in a request has no record of them.
+ */
+
+ngx_int_t
+ngx_http_tenant_principal_write(ngx_http_request_t *r,
+    ngx_http_tenant_user_t *user, u_char *p)
+{
+    policy_store_t               *store;
+    ngx_http_tenant_plan_t       *plan;
+    ngx_http_tenant_users_t      *users;
+    ngx_http_tenant_main_conf_t  *tmcf;
+
+    plan = user->plan;
+    user->entity = NULL;
+    user->subject.len = user->names->subject.len;
+
+    if (plan == NULL) {
+        user->subject.data = p;
+        ngx_memcpy(p, user->names->subject.data, user->subject.len);
+        return NGX_OK;
+    }
+
+    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
+    users = tmcf->users;
+
+    plan->room.text = (char *) p + plan->room.size;
+    plan->room.last = (char *) p + user->size;
+
+    if (policy_arena_aim(users->arena, p, plan->room.size) != POLICY_OK
+        || ngx_http_tenant_principal_uids(plan, users, user) != NGX_OK
+        || ngx_http_tenant_principal_attrs(plan, users, user) != NGX_OK
+        || ngx_http_tenant_principal_tags(plan, users) != NGX_OK
+        || policy_store_single(users->arena, &plan->single, &store)
+           != POLICY_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    user->entity = store;
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_tenant_principal_tag(ngx_http_tenant_entity_build_t *build,
-    tenant_str_t name, const tenant_value_t *claim)
+ngx_http_tenant_principal_uids(ngx_http_tenant_plan_t *plan,
+    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user)
 {
-    ngx_int_t       rc;
-    policy_str_t    key;
-    policy_value_t  value;
+    char                    *p;
+    size_t                   len;
+    ngx_str_t               *iss;
+    ngx_uint_t               i;
+    policy_str_t             id;
+    tenant_str_t            *role;
+    ngx_http_tenant_kept_t  *kept;
 
-    rc = ngx_http_tenant_principal_claim(build, claim, 0, &value);
+    /* as these are measured, there is room for them */
 
-    if (rc != NGX_OK) {
-        return rc == NGX_DECLINED ? NGX_OK : NGX_ERROR;
+    p = plan->room.text;
+    iss = &user->issuer->sn.str;
+    len = user->subject.len;
+
+    id.data = p;
+    id.len = iss->len + 1 + len;
+
+    p = (char *) ngx_cpymem(p, iss->data, iss->len);
+    *p++ = '#';
+
+    user->subject.data = (u_char *) p;
+    p = (char *) ngx_cpymem(p, user->names->subject.data, len);
+
+    for (i = 0; i < plan->nroles; i++) {
+        role = &plan->roles[i];
+
+        ngx_memcpy(p, role->data, role->len);
+        role->data = p;
+        p += role->len;
+
+        policy_uid_moved(&plan->parents[i + 1], role->data);
     }
 
-    key.data = name.data;
-    key.len = name.len;
+    plan->room.text = p;
 
-    return policy_entry_tag(build->entry, key, value) == POLICY_OK
-           ? NGX_OK : NGX_ERROR;
+    kept = plan->room.kept;
+    kept[NGX_HTTP_TENANT_KEPT_SUBJECT].to = (char *) user->subject.data;
+    kept[NGX_HTTP_TENANT_KEPT_ISS].to = (char *) iss->data;
+    kept[NGX_HTTP_TENANT_KEPT_CLIENT_ID].to = user->client_id.data;
+
+    return policy_uid_again(user->issuer->operators ? &users->operator
+                                                    : &users->user,
+                            id, &plan->single.uid)
+           == POLICY_OK ? NGX_OK : NGX_ERROR;
 }
 
-
-/* NGX_DECLINED: no value of Cedar's */
 
 static ngx_int_t
-ngx_http_tenant_principal_claim(ngx_http_tenant_entity_build_t *build,
-    const tenant_value_t *claim, ngx_uint_t depth, policy_value_t *value)
+ngx_http_tenant_principal_attrs(ngx_http_tenant_plan_t *plan,
+    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user)
 {
-    double                 real;
-    uint32_t               i;
-    int64_t                scaled;
-    ngx_int_t              rc;
-    policy_str_t           key;
-    policy_value_t         v, *list;
-    policy_record_t       *record;
-    const tenant_value_t  *item;
+    ngx_uint_t      i, n;
+    policy_pick_t  *pick;
 
-    if (depth > NGX_HTTP_TENANT_CLAIM_DEPTH) {
-        return NGX_DECLINED;
-    }
+    n = ngx_http_tenant_principal_own(plan, users, user);
 
-    switch (claim->kind) {
+    for (i = 0; i < plan->nattrs; i++) {
+        pick = &plan->picks[n++];
+        pick->place = plan->attrs[i].place;
 
-    case TENANT_VALUE_STRING:
-        *value = policy_string(claim->u.text, claim->len);
-        return NGX_OK;
-
-    case TENANT_VALUE_INTEGER:
-        *value = policy_long(claim->u.integer);
-        return NGX_OK;
-
-    case TENANT_VALUE_TRUE:
-    case TENANT_VALUE_FALSE:
-        *value = policy_bool(claim->kind == TENANT_VALUE_TRUE);
-        return NGX_OK;
-
-    case TENANT_VALUE_REAL:
-        real = tenant_value_number(claim);
-
-        /* beyond it four digits are no longer apart in a double */
-
-        if (real < -9e11 || real > 9e11) {
-            return NGX_DECLINED;
-        }
-
-        /* 0.57 * 10000 is not quite 5700: the nearest one must be it */
-
-        scaled = (int64_t) (real * 10000.0 + (real < 0 ? -0.5 : 0.5));
-
-        if ((double) scaled / 10000.0 != real) {
-            return NGX_DECLINED;
-        }
-
-        *value = policy_decimal(scaled);
-        return NGX_OK;
-
-    case TENANT_VALUE_ARRAY:
-        list = ngx_palloc(build->pool,
-                          (claim->len + 1) * sizeof(policy_value_t));
-        if (list == NULL) {
+        if (ngx_http_tenant_claim_write(&plan->room, plan->attrs[i].claim,
+                                        &pick->value)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
-
-        item = tenant_value_first(claim);
-
-        for (i = 0; i < claim->len; i++) {
-            rc = ngx_http_tenant_principal_claim(build, item, depth + 1,
-                                              &list[i]);
-            if (rc != NGX_OK) {
-                return rc;
-            }
-
-            item = tenant_value_next(item);
-        }
-
-        return policy_values(build->arena, list, claim->len, value)
-               == POLICY_OK ? NGX_OK : NGX_ERROR;
-
-    case TENANT_VALUE_OBJECT:
-        if (policy_record_begin(build->arena, &record) != POLICY_OK) {
-            return NGX_ERROR;
-        }
-
-        item = tenant_value_first(claim);
-
-        for (i = 0; i < claim->len; i++) {
-            key.data = item->u.text;
-            key.len = item->len;
-            item++;
-
-            rc = ngx_http_tenant_principal_claim(build, item, depth + 1, &v);
-
-            if (rc == NGX_ERROR
-                || (rc == NGX_OK
-                    && policy_record_set(record, key, v) != POLICY_OK))
-            {
-                return NGX_ERROR;
-            }
-
-            item = tenant_value_next(item);
-        }
-
-        return policy_record_end(record, value) == POLICY_OK ? NGX_OK
-                                                             : NGX_ERROR;
-
-    default: /* TENANT_VALUE_NULL */
-        return NGX_DECLINED;
     }
+
+    return policy_record_pick(users->arena, users->attrs, plan->picks, n,
+                              &plan->single.attrs)
+           == POLICY_OK ? NGX_OK : NGX_ERROR;
 }
 
 
+/* Returns how many there are. */
+
 static ngx_uint_t
-ngx_http_tenant_attr_used(ngx_http_tenant_main_conf_t *tmcf,
-    policy_str_t name)
+ngx_http_tenant_principal_own(ngx_http_tenant_plan_t *plan,
+    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user)
 {
-    ngx_uint_t                    i;
-    ngx_http_tenant_policies_t  **policies;
+    ngx_str_t                 *tier;
+    ngx_uint_t                 i, n;
+    policy_value_t             v;
+    ngx_http_tenant_entity_t  *tenant;
 
-    policies = tmcf->policies.elts;
+    n = 0;
 
-    for (i = 0; i < tmcf->policies.nelts; i++) {
-        if (policy_set_uses_attr(policies[i]->set, POLICY_PRINCIPAL, name)) {
-            return 1;
+    for (i = 0; i < NGX_HTTP_TENANT_USER_ATTRS; i++) {
+
+        if (!users->uses[i]) {
+            continue;
+        }
+
+        switch (i) {
+
+        case NGX_HTTP_TENANT_USER_TENANT:
+
+            /* a parent, for "in", and this, for principal.tenant.plan */
+
+            tenant = user->tenant->authz;
+            v = policy_entity(tenant->uid);
+            break;
+
+        case NGX_HTTP_TENANT_USER_TIER:
+            tier = &user->tenant->tier->sn.str;
+            v = policy_string((char *) tier->data, tier->len);
+            break;
+
+        case NGX_HTTP_TENANT_USER_ISS:
+            v = policy_string((char *) user->issuer->sn.str.data,
+                              user->issuer->sn.str.len);
+            break;
+
+        case NGX_HTTP_TENANT_USER_SUB:
+            v = policy_string((char *) user->subject.data,
+                              user->subject.len);
+            break;
+
+        case NGX_HTTP_TENANT_USER_CLIENT_ID:
+            if (user->client_id.data == NULL) {
+                continue;
+            }
+
+            v = policy_string(user->client_id.data, user->client_id.len);
+            break;
+
+        /* sets of strings are always there: nobody need ask with "has" */
+
+        case NGX_HTTP_TENANT_USER_SCOPES:
+            v = ngx_http_tenant_principal_texts(plan, user->scopes,
+                                                user->nscopes);
+            break;
+
+        default: /* NGX_HTTP_TENANT_USER_ROLES */
+            v = ngx_http_tenant_principal_texts(plan, plan->roles,
+                                                plan->nroles);
+        }
+
+        plan->picks[n].place = users->places[i];
+        plan->picks[n++].value = v;
+    }
+
+    return n;
+}
+
+
+static ngx_int_t
+ngx_http_tenant_principal_tags(ngx_http_tenant_plan_t *plan,
+    ngx_http_tenant_users_t *users)
+{
+    ngx_uint_t      i;
+    policy_pick_t  *pick;
+
+    if (users->any_tag) {
+        return ngx_http_tenant_principal_any_tags(plan, users);
+    }
+
+    for (i = 0; i < plan->ntags; i++) {
+        pick = &plan->picks[i];
+        pick->place = plan->tags[i].place;
+
+        if (ngx_http_tenant_claim_write(&plan->room, plan->tags[i].claim,
+                                        &pick->value)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
         }
     }
 
-    return 0;
+    return policy_record_pick(users->arena, users->tags, plan->picks,
+                              plan->ntags, &plan->single.tags)
+           == POLICY_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+/* By the names of their claims, which no layout knows. */
+
+static ngx_int_t
+ngx_http_tenant_principal_any_tags(ngx_http_tenant_plan_t *plan,
+    ngx_http_tenant_users_t *users)
+{
+    ngx_uint_t             i;
+    policy_str_t          *names;
+    policy_value_t        *values;
+    const tenant_value_t  *name;
+
+    names = ngx_palloc(plan->room.pool, (plan->ntags + 1)
+                                        * (sizeof(policy_str_t)
+                                           + sizeof(policy_value_t)));
+    if (names == NULL) {
+        return NGX_ERROR;
+    }
+
+    values = (policy_value_t *) &names[plan->ntags + 1];
+
+    for (i = 0; i < plan->ntags; i++) {
+        name = plan->tags[i].claim - 1;
+
+        names[i].data = ngx_http_tenant_claim_text(&plan->room, name->u.text,
+                                                   name->len);
+        names[i].len = name->len;
+
+        if (names[i].data == NULL
+            || ngx_http_tenant_claim_write(&plan->room, plan->tags[i].claim,
+                                           &values[i])
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return policy_record(users->arena, names, values, plan->ntags,
+                         &plan->single.tags)
+           == POLICY_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+/* One that failed is no value: the record will not take it. */
+
+static policy_value_t
+ngx_http_tenant_principal_texts(ngx_http_tenant_plan_t *plan,
+    tenant_str_t *texts, ngx_uint_t n)
+{
+    ngx_uint_t      i;
+    policy_value_t  set;
+
+    for (i = 0; i < n; i++) {
+        plan->texts[i].data = texts[i].data;
+        plan->texts[i].len = texts[i].len;
+    }
+
+    ngx_memzero(&set, sizeof(policy_value_t));
+
+    (void) policy_strings(plan->room.arena, plan->texts, n, &set);
+
+    return set;
 }

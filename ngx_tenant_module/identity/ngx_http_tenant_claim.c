@@ -89,6 +89,43 @@ ngx_http_tenant_claims_texts(ngx_http_tenant_main_conf_t *tmcf,
 
 
 ngx_int_t
+ngx_http_tenant_claim_list(ngx_pool_t *pool, const tenant_value_t *claim,
+    tenant_str_t **list, ngx_uint_t *n)
+{
+    size_t                max;
+    tenant_str_t          text;
+    tenant_claim_texts_t  texts;
+
+    *list = NULL;
+    *n = 0;
+
+    if (claim == NULL || !tenant_claim_texts(&texts, claim, 1)) {
+        return NGX_OK;
+    }
+
+    /* of words at most every other byte begins one */
+
+    max = claim->kind == TENANT_VALUE_ARRAY ? claim->len
+                                            : (claim->len + 1) / 2;
+
+    if (max == 0) {
+        return NGX_OK;
+    }
+
+    *list = ngx_palloc(pool, max * sizeof(tenant_str_t));
+    if (*list == NULL) {
+        return NGX_ERROR;
+    }
+
+    while (tenant_claim_texts_next(&texts, &text)) {
+        (*list)[(*n)++] = text;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_http_tenant_claim(ngx_http_request_t *r, ngx_http_tenant_caller_t *caller,
     ngx_str_t *name, ngx_str_t *text)
 {

@@ -25,6 +25,13 @@ size_t ngx_http_tenant_claims_texts(ngx_http_tenant_main_conf_t *tmcf,
     ngx_str_t *texts, u_char *p);
 
 /*
+ * The texts of a claim, as of tenant_claim_texts() with its words, in a list
+ * from the pool; absent or of another kind: none.  NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_tenant_claim_list(ngx_pool_t *pool,
+    const tenant_value_t *claim, tenant_str_t **list, ngx_uint_t *n);
+
+/*
  * The claim that a variable's name stands for, as text; length 0: none.  One
  * that the configuration does not name is looked for in the token again.
  */

@@ -13,8 +13,15 @@
 /* bytes of an identity that are asked for before they are needed */
 #define NGX_HTTP_TENANT_PREFETCH       2048
 
-/* with the namespace of the issuer's subjects */
-#define NGX_HTTP_TENANT_ACTOR_LEN      (TENANT_ACTOR_MAX + 256)
+
+/* tenant ":" subject, and what of the issuer stands between them. */
+typedef struct {
+    char         id[TENANT_ACTOR_MAX];
+    size_t       len;
+    size_t       tenant;            /* with the ":" */
+    ngx_str_t   *ns;
+} ngx_http_tenant_actor_t;
+
 
 static ngx_http_tenant_identity_t *ngx_http_tenant_identity_verify(
     ngx_http_request_t *r, ngx_str_t *token, tenant_identity_t *names,
@@ -34,11 +41,12 @@ static ngx_http_tenant_identity_t *ngx_http_tenant_identity_create(
     ngx_http_request_t *r, ngx_http_tenant_issuer_t *issuer,
     ngx_http_tenant_tenant_t *tenant, const tenant_value_t *claims,
     tenant_identity_t *names);
-static size_t ngx_http_tenant_identity_scopes(const tenant_value_t *scopes,
-    u_char *p);
-static size_t ngx_http_tenant_identity_actor(u_char *p,
-    ngx_http_tenant_issuer_t *issuer, ngx_http_tenant_tenant_t *tenant,
-    tenant_str_t subject);
+static size_t ngx_http_tenant_identity_put_scopes(
+    ngx_http_tenant_user_t *user, u_char *p);
+static ngx_int_t ngx_http_tenant_identity_actor(
+    ngx_http_tenant_actor_t *actor, ngx_http_tenant_user_t *user);
+static size_t ngx_http_tenant_identity_put_actor(
+    ngx_http_tenant_actor_t *actor, u_char *p);
 static void ngx_http_tenant_identity_claims(
     ngx_http_tenant_refusal_t *refusal, tenant_claims_result_t checked);
 
@@ -532,62 +540,68 @@ ngx_http_tenant_identity_tenant(ngx_http_request_t *r,
 }
 
 
+/* One block: the identity, its claims, the principal, further texts. */
+
 static ngx_http_tenant_identity_t *
 ngx_http_tenant_identity_create(ngx_http_request_t *r,
     ngx_http_tenant_issuer_t *issuer, ngx_http_tenant_tenant_t *tenant,
     const tenant_value_t *claims, tenant_identity_t *names)
 {
-    u_char                       *p, *subject;
-    size_t                        size, encoded, scopes, actor;
+    u_char                       *p;
+    size_t                        prefix, size, encoded;
     ngx_str_t                     jti, *texts;
     ngx_http_tenant_user_t        user;
+    ngx_http_tenant_actor_t       actor;
     ngx_http_tenant_identity_t   *identity;
     ngx_http_tenant_main_conf_t  *tmcf;
-    u_char                        id[NGX_HTTP_TENANT_ACTOR_LEN];
 
     tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
-
-    actor = ngx_http_tenant_identity_actor(id, issuer, tenant,
-                                           names->subject);
-
-    texts = ngx_palloc(r->pool,
-                       (tmcf->claims.nelts + 1) * sizeof(ngx_str_t));
-
-    if (actor == 0 || texts == NULL) {
-        return NULL;
-    }
-
-    subject = (u_char *) names->subject.data;
-    encoded = ngx_http_tenant_header_escape(NULL, subject,
-                                            names->subject.len);
-    scopes = ngx_http_tenant_identity_scopes(names->scopes, NULL);
-
-    /* most subjects need no encoding and stand there once */
-
-    size = sizeof(ngx_http_tenant_identity_t)
-           + tmcf->claims.nelts * sizeof(ngx_str_t)
-           + names->subject.len + names->client_id.len + scopes + actor
-           + (encoded != names->subject.len ? encoded : 0)
-           + ngx_http_tenant_claims_texts(tmcf, issuer, claims, texts, NULL);
 
     user.issuer = issuer;
     user.tenant = tenant;
     user.names = names;
     user.claims = claims;
-    user.prefix = ngx_align(size, 16);
 
-    if (ngx_http_tenant_principal(r, &user) != NGX_OK) {
+    texts = ngx_palloc(r->pool,
+                       (tmcf->claims.nelts + 1) * sizeof(ngx_str_t));
+
+    if (texts == NULL
+        || ngx_http_tenant_identity_actor(&actor, &user) != NGX_OK
+        || ngx_http_tenant_claim_list(r->pool, names->scopes, &user.scopes,
+                                      &user.nscopes)
+           != NGX_OK
+        || ngx_http_tenant_principal_measure(r, &user) != NGX_OK)
+    {
         return NULL;
     }
 
-    identity = user.block;
+    encoded = ngx_http_tenant_header_escape(NULL,
+                                            (u_char *) names->subject.data,
+                                            names->subject.len);
+
+    /* most subjects need no encoding and stand there once */
+
+    prefix = sizeof(ngx_http_tenant_identity_t)
+             + tmcf->claims.nelts * sizeof(ngx_str_t);
+
+    size = prefix + user.size + names->client_id.len
+           + ngx_http_tenant_identity_put_scopes(&user, NULL)
+           + ngx_http_tenant_identity_put_actor(&actor, NULL)
+           + (encoded != names->subject.len ? encoded : 0)
+           + ngx_http_tenant_claims_texts(tmcf, issuer, claims, texts, NULL);
+
+    identity = ngx_alloc(size, ngx_cycle->log);
+    if (identity == NULL) {
+        return NULL;
+    }
+
     ngx_memzero(identity, sizeof(ngx_http_tenant_identity_t));
 
     identity->refs = 1;
-    identity->size = user.size;
-    identity->entity = user.entity;
+    identity->size = size;
     identity->issuer = issuer;
     identity->tenant = tenant;
+    identity->claims = (ngx_str_t *) &identity[1];
 
     if (names->jti.data) {
         jti.data = (u_char *) names->jti.data;
@@ -600,37 +614,48 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
 
     identity->iat = names->has_iat ? names->iat : -1;
 
-    identity->claims = (ngx_str_t *) &identity[1];
-    p = (u_char *) &identity->claims[tmcf->claims.nelts];
+    p = (u_char *) identity + prefix + user.size;
 
     p += ngx_http_tenant_claims_texts(tmcf, issuer, claims, identity->claims,
                                       p);
 
-    identity->subject.data = p;
-    identity->subject.len = names->subject.len;
-    p = ngx_cpymem(p, subject, names->subject.len);
+    identity->scopes.data = p;
+    identity->scopes.len = ngx_http_tenant_identity_put_scopes(&user, p);
+    p += identity->scopes.len;
 
-    identity->subject_header = identity->subject;
+    identity->actor_id.data = p;
+    identity->actor_id.len = ngx_http_tenant_identity_put_actor(&actor, p);
+    p += identity->actor_id.len;
+
+    user.client_id = names->client_id;
+
+    if (user.client_id.data) {
+        user.client_id.data = (char *) p;
+        p = ngx_cpymem(p, names->client_id.data, names->client_id.len);
+    }
+
+    if (user.client_id.len) {
+        identity->client_id.data = (u_char *) user.client_id.data;
+        identity->client_id.len = user.client_id.len;
+    }
+
+    if (ngx_http_tenant_principal_write(r, &user, (u_char *) identity + prefix)
+        != NGX_OK)
+    {
+        ngx_free(identity);
+        return NULL;
+    }
+
+    identity->entity = user.entity;
+    identity->subject = user.subject;
+    identity->subject_header = user.subject;
 
     if (encoded != names->subject.len) {
         identity->subject_header.data = p;
         identity->subject_header.len = encoded;
-        p += ngx_http_tenant_header_escape(p, subject, names->subject.len);
+        (void) ngx_http_tenant_header_escape(p, user.subject.data,
+                                             user.subject.len);
     }
-
-    if (names->client_id.len) {
-        identity->client_id.data = p;
-        identity->client_id.len = names->client_id.len;
-        p = ngx_cpymem(p, names->client_id.data, names->client_id.len);
-    }
-
-    identity->scopes.data = p;
-    identity->scopes.len = scopes;
-    p += ngx_http_tenant_identity_scopes(names->scopes, p);
-
-    identity->actor_id.data = p;
-    identity->actor_id.len = actor;
-    ngx_memcpy(p, id, actor);
 
     issuer->object.refs++;
     tenant->object.refs++;
@@ -646,50 +671,48 @@ ngx_http_tenant_identity_take(void *pool, size_t size)
 }
 
 
-/* No text of a token has a NUL in it. */
+/*
+ * Returns their length; p NULL: only that.  When they are written, the list
+ * is of them.  No text of a token has a NUL in it.
+ */
 
 static size_t
-ngx_http_tenant_identity_scopes(const tenant_value_t *scopes, u_char *p)
+ngx_http_tenant_identity_put_scopes(ngx_http_tenant_user_t *user, u_char *p)
 {
-    size_t                len;
-    tenant_str_t          text;
-    tenant_claim_texts_t  texts;
+    size_t         len;
+    ngx_uint_t     i;
+    tenant_str_t  *scope;
 
     len = 0;
+    scope = user->scopes;
 
-    if (scopes == NULL || !tenant_claim_texts(&texts, scopes, 1)) {
-        return 0;
-    }
+    for (i = 0; i < user->nscopes; i++) {
+        len += scope[i].len + 1;
 
-    while (tenant_claim_texts_next(&texts, &text)) {
         if (p) {
-            ngx_memcpy(p + len, text.data, text.len);
-            p[len + text.len] = '\0';
+            ngx_memcpy(p, scope[i].data, scope[i].len);
+            scope[i].data = (char *) p;
+            p += scope[i].len;
+            *p++ = '\0';
         }
-
-        len += text.len + 1;
     }
 
     return len;
 }
 
 
-/* tenant ":" [ namespace ":" ] subject; 0: no memory for a digest */
+/* NGX_ERROR: no memory for a digest */
 
-static size_t
-ngx_http_tenant_identity_actor(u_char *p, ngx_http_tenant_issuer_t *issuer,
-    ngx_http_tenant_tenant_t *tenant, tenant_str_t subject)
+static ngx_int_t
+ngx_http_tenant_identity_actor(ngx_http_tenant_actor_t *actor,
+    ngx_http_tenant_user_t *user)
 {
-    char          actor[TENANT_ACTOR_MAX];
-    u_char       *start;
-    size_t        len, prefix;
-    ngx_str_t    *ns;
     tenant_str_t  id;
 
-    id.data = (char *) tenant->sn.str.data;
-    id.len = tenant->sn.str.len;
+    id.data = (char *) user->tenant->sn.str.data;
+    id.len = user->tenant->sn.str.len;
 
-    if (issuer->operators) {
+    if (user->issuer->operators) {
 
         /* theirs is no id; nor does an operator ever get to an agent */
 
@@ -697,24 +720,39 @@ ngx_http_tenant_identity_actor(u_char *p, ngx_http_tenant_issuer_t *issuer,
         id.len--;
     }
 
-    if (tenant_actor_encode(actor, &len, id, subject) != TENANT_ACTOR_OK) {
-        return 0;
+    actor->tenant = id.len + 1;
+    actor->ns = &user->issuer->subject_namespace;
+
+    return tenant_actor_encode(actor->id, &actor->len, id,
+                               user->names->subject)
+           == TENANT_ACTOR_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+/* tenant ":" [ namespace ":" ] subject; p NULL: only the length */
+
+static size_t
+ngx_http_tenant_identity_put_actor(ngx_http_tenant_actor_t *actor, u_char *p)
+{
+    size_t  len;
+
+    len = actor->ns->len ? actor->ns->len + 1 : 0;
+
+    if (p == NULL) {
+        return actor->len + len;
     }
 
-    start = p;
-    prefix = id.len + 1;
-    ns = &issuer->subject_namespace;
-
-    p = ngx_cpymem(p, actor, prefix);
-
-    if (ns->len) {
-        p = ngx_cpymem(p, ns->data, ns->len);
-        *p++ = ':';
+    if (len == 0) {
+        ngx_memcpy(p, actor->id, actor->len);
+        return actor->len;
     }
 
-    p = ngx_cpymem(p, actor + prefix, len - prefix);
+    p = ngx_cpymem(p, actor->id, actor->tenant);
+    p = ngx_cpymem(p, actor->ns->data, actor->ns->len);
+    *p++ = ':';
+    ngx_memcpy(p, actor->id + actor->tenant, actor->len - actor->tenant);
 
-    return p - start;
+    return actor->len + len;
 }
 
 
