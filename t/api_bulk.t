@@ -177,6 +177,9 @@ is_deeply([map { "$_->{op} $_->{kind} $_->{id}" } @{ $diff->json->{changes} }],
            'create issuers https://new.test'], '... with the difference');
 is_deeply($diff->json->{changes}[1]{patch},
           { name => 'Acme Ltd.', routes => undef }, '... of each object');
+is_deeply($diff->json->{changes}[1]{before},
+          { map { $_ => ask(GET => 'tenants/acme')->json->{$_} }
+                qw(name routes) }, '... and what was there before');
 ok(!exists_tenant('new'), '... and nothing done');
 
 is(ask(POST => 'apply', $wanted)->status, 200, 'apply does it');

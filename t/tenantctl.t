@@ -108,12 +108,14 @@ sub is_ctl
 }
 
 
+# ask(TENANT, SECONDS): what becomes of a token issued so long ago, default 0.
 sub ask
 {
-    my ($tenant) = @_;
+    my ($tenant, $ago) = @_;
 
     return $Server->request(GET => '/', Authorization => 'Bearer '
-        . token(key => 'shared_rs256', tenant => $tenant))->status;
+        . token(key => 'shared_rs256', tenant => $tenant,
+                claims => { iat => time - ($ago // 0) }))->status;
 }
 
 
@@ -159,6 +161,35 @@ is_deeply([@$issuer{qw(tenant client_ids audiences token_use)}],
           ['umbrella', ['one', 'two'], ['agents'], 'access'],
           '... which says whose tokens are meant');
 
+for (['--jwks-uri', 'https://keys.test/jwks', 'jwks_uri'],
+     ['--discovery', 'https://keys.test/.well-known/openid-configuration',
+      'discovery'])
+{
+    my ($option, $url, $member) = @$_;
+    my $id = $member =~ tr/_/-/r;
+
+    is_ctl("keys may be named by $option", 0, qr/^tenant $id: active$/, undef,
+           'onboard', $id, '--tier', 'basic', '--issuer',
+           "https://$id.idp.test", $option, $url);
+
+    my $made = $Json->decode((ctl('show', 'issuer',
+                                  "https://$id.idp.test"))[1]);
+    is_deeply([@$made{qw(jwks_uri discovery jwks_file)}],
+              [map { $_ eq $member ? $url : undef }
+                   qw(jwks_uri discovery jwks_file)],
+              '... and by nothing else');
+    is_ctl('... of which one is needed', 2, undef,
+           qr/--issuer needs one of --jwks-uri, --discovery, --jwks-file/,
+           'onboard', 'other', '--tier', 'basic', '--issuer', 'https://o.test',
+           $option, $url, '--jwks-file', 'x');
+    is_ctl('... for an issuer', 2, undef, qr/$option needs --issuer/,
+           'onboard', 'other', '--tier', 'basic', $option, $url);
+    is_ctl('... which goes with the tenant', 0, qr/is removed/, undef,
+           'offboard', $id, '--deadline', '0', '--wait=20');
+    is_ctl('... indeed', 1, undef, qr/404/, 'show', 'issuer',
+           "https://$id.idp.test");
+}
+
 is_ctl('... once', 4, undef, qr/tenants refused \(409\)/,
        'onboard', 'umbrella', '--tier', 'basic');
 is_ctl('... and not without a tier', 2, undef, qr/--tier is missing/,
@@ -167,7 +198,8 @@ is_ctl('... nor what is of an issuer without one', 2, undef,
        qr/--client-id needs --issuer/, 'onboard', 'other', '--tier', 'basic',
        '--client-id', 'one');
 is_ctl('what is wrong is said with its place', 1, undef,
-       qr{refused \(422\).*\n +/object/tier: }, 'onboard', 'other', '--tier', 'none');
+       qr{refused \(422\).*\n +/object/tier: }, 'onboard', 'other', '--tier',
+       'none');
 is_ctl('a dry run writes nothing', 0, qr/not written: dry run/, undef,
        'onboard', 'other', '--tier', 'basic', '--dry-run');
 is_ctl('... indeed', 1, undef, qr/404/, 'show', 'tenant', 'other');
@@ -208,12 +240,59 @@ is(ask('initech'), 401, '... at once');
 is_ctl('... until that is withdrawn', 0, qr/is removed/, undef, 'remove',
        'revocation', 'sub:https://shared.idp.test user-1');
 is(ask('initech'), 200, '... at once, too');
+
+{
+    my @whose = ('--issuer', 'https://shared.idp.test', '--sub', 'user-1');
+    my $id = 'sub:https://shared.idp.test user-1';
+
+    # what the option says => how many seconds ago that is
+    for (['now', 0], ['10m', 600], ['1d', 86_400], [time - 7200, 7200]) {
+        my ($said, $ago) = @$_;
+        my ($status, $out) = ctl('revoke', @whose, '--issued-before', $said,
+                                 '--json');
+        my $before = $status ? 'none' : $Json->decode($out)->{issued_before};
+
+        cmp_ok(abs(time - $ago - $before), '<', 10,
+               "tokens issued before $said are revoked");
+        is(ask('initech', $ago + 60), 401, '... at once');
+        is(ask('initech'), 200, '... and those after it are not');
+        is_ctl('... until that is withdrawn', 0, qr/is removed/, undef,
+               'remove', 'revocation', $id);
+    }
+
+    is_ctl('a time that is none', 2, undef, qr/--issued-before soon/,
+           'revoke', @whose, '--issued-before', 'soon');
+    is_ctl('all tokens of a tenant are revoked', 0, qr/^revoked: /, undef,
+           'revoke', '--tenant', 'initech', '--issued-before', 'now',
+           '--reason', 'lost');
+    is(ask('initech', 60), 401, '... at once');
+    is(ask('globex', 60), 200, '... and of no other');
+    is_ctl('... for a reason', 0, qr/lost/, undef, 'list', 'revocations');
+    is_ctl('... until that is withdrawn', 0, qr/is removed/, undef, 'remove',
+           'revocation', 'tenant:initech');
+    is(ask('initech', 60), 200, '... at once, too');
+}
+
 is_ctl('of whom has to be said', 2, undef, qr/--issuer and --tenant/,
        'revoke', '--jti', 'x');
 
 is_ctl('a tenant is offboarded', 0, qr/^tenant initech is removed$/, undef,
        'offboard', 'initech', '--deadline', '0', '--wait=20');
 is_ctl('... and gone', 1, undef, qr/404/, 'show', 'tenant', 'initech');
+
+for my $purge (0, 1) {
+    my $id = $purge ? 'purged' : 'counted';
+
+    ctl('onboard', $id, '--tier', 'basic');
+    is_ctl('a tenant is offboarded ' . ($purge ? 'with' : 'without')
+           . ' --purge-usage', 0, qr/^tenant $id is being offboarded$/, undef,
+           'offboard', $id, '--deadline', '1h',
+           $purge ? '--purge-usage' : ());
+    is($Json->decode((ctl('show', 'tenant', $id))[1])
+       ->{offboarding}{purge_usage} ? 1 : 0, $purge, '... which is kept');
+    is_ctl('... and removed before its time', 0, qr/is removed/, undef,
+           'remove', 'tenant', $id);
+}
 
 
 # many at once
@@ -249,7 +328,10 @@ $_->{id} eq 'globex' and $_->{name} = "Globex\nInc"
 write_fixture("$Dir/wanted.json", $Json->encode($document));
 
 is_ctl('what apply would do is shown', 0,
-       qr/^\+ tiers gold\n~ tenants globex\n    name: "Globex\\nInc"\n2 changes, /m,
+       qr/^\+[ ]tiers[ ]gold\n
+           ~[ ]tenants[ ]globex\n
+           [ ]{4}name:[ ]"Globex"[ ]->[ ]"Globex\\nInc"\n
+           2[ ]changes,[ ]/mx,
        undef, 'apply', "$Dir/wanted.json", '--dry-run');
 is_ctl('nobody to ask', 2, qr/2 changes/, qr/--yes is needed/, 'apply',
        "$Dir/wanted.json");
@@ -257,6 +339,43 @@ is_ctl('it is applied', 0, qr/^2 changes applied$/m, undef, 'apply',
        "$Dir/wanted.json", '--yes');
 is_ctl('... once', 0, qr/^0 changes, /, undef, 'apply', "$Dir/wanted.json",
        '--yes');
+
+for (@{ $document->{tenants} }) {
+    next if $_->{id} ne 'globex';
+
+    $_->{name} = 'Globex';
+    $_->{attributes} = { 'a.b' => { c => 1 }, seats => 9 };
+    $_->{routes} = {};
+}
+ctl('set', 'tenant', 'globex', 'attributes.plan=gold', 'attributes.seats=2',
+    '/attributes/a.b/c=[0]');
+write_fixture("$Dir/wanted.json", $Json->encode($document));
+
+is_ctl('values are shown with those before, deep inside objects, too', 0,
+       qr{^~[ ]tenants[ ]globex\n
+          [ ]{4}/attributes/a\.b/c:[ ]\[0\][ ]->[ ]1\n
+          [ ]{4}attributes\.plan:[ ]"gold"[ ]->[ ]\(removed\)\n
+          [ ]{4}attributes\.seats:[ ]2[ ]->[ ]9\n
+          [ ]{4}name:[ ]"Globex\\nInc"[ ]->[ ]"Globex"\n
+          1[ ]changes,}mx, undef, 'apply', "$Dir/wanted.json", '--dry-run');
+ctl('set', 'tenant', 'globex', 'attributes=');
+is_ctl('... and of what is new', 0,
+       qr/^ {4}attributes: \(none\) -> \{.*"seats":9/m, undef, 'apply',
+       "$Dir/wanted.json", '--yes');
+
+write_fixture("$Dir/fewer.json", $Json->encode({
+    tiers => $document->{tiers}, prices => [] }));
+is_ctl('a tier that nobody uses', 0, qr/^1 of 1 imported/, undef,
+       \ $Json->encode({ kind => 'tiers', object => {
+           id => 'spare', model => 'pool' } }), 'import', '-');
+is_ctl('what a document does not have stays', 0, qr/^0 changes, /, undef,
+       'apply', "$Dir/fewer.json", '--yes');
+is_ctl('... and is removed with --prune', 0,
+       qr/^- tiers spare\n1 changes, .*\n1 changes applied$/m, undef, 'apply',
+       "$Dir/fewer.json", '--prune', '--yes');
+is_ctl('... indeed', 1, undef, qr/404/, 'show', 'tier', 'spare');
+is_ctl('... but not what is used', 4, qr/^$/, qr/refused \(409\)/, 'apply',
+       write_fixture("$Dir/none.json", '{"tiers": []}'), '--prune', '--yes');
 is_ctl('a document is imported, too', 0, qr/ imported, 0 refused$/, undef,
        'import', "$Dir/wanted.json");
 

@@ -385,6 +385,37 @@ like($res->{out}, qr/^\+ tiers asked\r\n1 changes.*Apply\? /ms,
 is(local_ctl('show', 'tier', 'asked')->{status}, 1, '... and nothing is done');
 is(at_terminal('y', 'apply', $tier)->{status}, 0, 'who says yes, too');
 is(local_ctl('show', 'tier', 'asked')->{status}, 0, '... and it is done');
+
+for (['remove', 'tier', 'asked'], ['offboard', 'zz', '--deadline', 0]) {
+    my ($command, @what) = @$_;
+    my $kind = $command eq 'remove' ? 'tier' : 'tenant';
+    my $id = $what[$command eq 'remove'];
+    my $before = local_ctl('show', $kind, $id)->{out};
+
+    $res = at_terminal('n', $command, @what);
+    is($res->{status}, 1, "$command asks");
+    like($res->{out}, qr{^\u$command $kind $id\? \[y/N\] }m,
+         '... whether to');
+    is(at_terminal('', $command, @what)->{status}, 1,
+       '... takes nothing for no');
+    is(local_ctl('show', $kind, $id)->{out}, $before, '... and does nothing');
+    is(at_terminal('n', $command, @what, '--dry-run')->{status}, 0,
+       '... does not ask to try');
+    is(at_terminal('n', $command, 'a', 'b', 'c')->{status}, 2,
+       '... nor what makes no sense');
+    is(local_ctl('show', $kind, $id)->{out}, $before, '... and does nothing');
+    is(at_terminal('y', $command, @what)->{status}, 0,
+       '... and can be told to');
+    isnt(local_ctl('show', $kind, $id)->{out}, $before, '... indeed');
+}
+
+local_ctl('onboard', 'sure', '--tier', 'basic');
+$res = at_terminal('n', 'offboard', 'sure', '--deadline', 0, '--wait=20',
+                   '--yes');
+is($res->{status}, 0, 'who is sure is not asked');
+unlike($res->{out}, qr/\?/, '... indeed');
+is(local_ctl('show', 'tenant', 'sure')->{status}, 1, '... and obeyed');
+
 like(at_terminal('', 'import', $bulk)->{out}, qr/\r\d+ of 10000\e\[K/,
      'progress is shown');
 

@@ -37,7 +37,8 @@ static ngx_int_t ngx_http_tenant_apply_object(ngx_http_tenant_api_t *api,
     ngx_http_tenant_changes_t *changes, ngx_http_tenant_change_t *change,
     json_t *seen);
 static ngx_int_t ngx_http_tenant_apply_note(ngx_http_tenant_api_t *api,
-    const char *op, ngx_http_tenant_change_t *change, json_t *patch);
+    const char *op, ngx_http_tenant_change_t *change, json_t *patch,
+    json_t *before);
 static json_t *ngx_http_tenant_apply_diff(json_t *from, json_t *to);
 static ngx_int_t ngx_http_tenant_apply_links(ngx_http_tenant_api_t *api,
     ngx_http_tenant_changes_t *changes, ngx_uint_t kind);
@@ -370,7 +371,7 @@ ngx_http_tenant_apply_object(ngx_http_tenant_api_t *api,
     ngx_http_tenant_changes_t *changes, ngx_http_tenant_change_t *change,
     json_t *seen)
 {
-    json_t                        *patch;
+    json_t                        *patch, *before;
     ngx_int_t                      rc;
     ngx_http_tenant_row_t          row;
     ngx_http_tenant_json_t         at;
@@ -418,6 +419,7 @@ ngx_http_tenant_apply_object(ngx_http_tenant_api_t *api,
     }
 
     patch = NULL;
+    before = NULL;
 
     if (row.body) {
         if (change->kind == NGX_HTTP_TENANT_KIND_ISSUER) {
@@ -425,26 +427,31 @@ ngx_http_tenant_apply_object(ngx_http_tenant_api_t *api,
         }
 
         patch = ngx_http_tenant_apply_diff(row.body, change->result);
+        before = ngx_http_tenant_apply_diff(change->result, row.body);
 
         ngx_http_tenant_change_strip(patch);
+        ngx_http_tenant_change_strip(before);
         json_decref(row.body);
 
-        if (patch == NULL) {
+        if (patch == NULL || before == NULL) {
+            json_decref(patch);
+            json_decref(before);
             return NGX_ERROR;
         }
     }
 
     return ngx_http_tenant_apply_note(api, patch ? "update" : "create",
-                                      change, patch);
+                                      change, patch, before);
 }
 
 
-/* Takes the patch. */
+/* Takes the patches, both or neither. */
 
 static ngx_int_t
 ngx_http_tenant_apply_note(ngx_http_tenant_api_t *api, const char *op,
-    ngx_http_tenant_change_t *change, json_t *patch)
+    ngx_http_tenant_change_t *change, json_t *patch, json_t *before)
 {
+    int                       rc;
     json_t                   *note;
     ngx_http_tenant_apply_t  *apply;
 
@@ -454,9 +461,17 @@ ngx_http_tenant_apply_note(ngx_http_tenant_api_t *api, const char *op,
                      ngx_http_tenant_collections[change->kind].data, "id",
                      change->id.data, change->id.len);
 
-    if (patch && json_object_set_new(note, "patch", patch) != 0) {
-        json_decref(note);
-        return NGX_ERROR;
+    if (patch) {
+
+        /* each belongs to the note, or is freed, before the next may fail */
+
+        rc = json_object_set_new(note, "patch", patch);
+        rc |= json_object_set_new(note, "before", before);
+
+        if (rc != 0) {
+            json_decref(note);
+            return NGX_ERROR;
+        }
     }
 
     if (change->version
@@ -766,6 +781,6 @@ ngx_http_tenant_apply_delete(ngx_http_tenant_api_t *api,
     }
 
     return rc == NGX_OK
-           ? ngx_http_tenant_apply_note(api, "delete", &change, NULL)
+           ? ngx_http_tenant_apply_note(api, "delete", &change, NULL, NULL)
            : NGX_ERROR;
 }

@@ -99,15 +99,36 @@ sub print_changes
         print "$sign{ $change->{op} } $change->{kind} ",
             printable($change->{id}), "\n";
 
-        my $patch = $change->{patch} // {};
-
-        print "    ", printable($_), ': ', defined $patch->{$_}
-            ? printable($Json->encode($patch->{$_})) : '(removed)', "\n"
-            for sort keys %$patch;
+        print_patch('', $change->{patch} // {}, $change->{before} // {});
     }
 
     print scalar(@{ $plan->{changes} }), ' changes, ',
         $plan->{unchanged} // 0, " unchanged\n";
+}
+
+
+# The members that a merge patch (RFC 7396) changes, with their values before;
+# what is an object in both is changed member by member.
+sub print_patch
+{
+    my ($place, $patch, $before) = @_;
+
+    for my $name (sort keys %$patch) {
+        my ($new, $old) = ($patch->{$name}, $before->{$name});
+        my $at = "$place/" . $name =~ s/~/~0/gr =~ s{/}{~1}gr;
+
+        if (ref $new eq 'HASH' && ref $old eq 'HASH') {
+            print_patch($at, $new, $old);
+            next;
+        }
+
+        print '    ', printable($at =~ m{[.~]|\A/\z} ? $at
+                                : substr($at, 1) =~ tr{/}{.}r), ': ',
+            join(' -> ', defined $old ? printable($Json->encode($old))
+                         : '(none)',
+                 defined $new ? printable($Json->encode($new))
+                 : '(removed)'), "\n";
+    }
 }
 
 
