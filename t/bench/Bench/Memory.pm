@@ -1,8 +1,8 @@
 package Bench::Memory;
 
-# What a worker takes for each token that it keeps: its private memory before
-# and after it has seen many, with one connection, so that nothing else
-# grows.
+# What a worker takes for each token that it keeps, and for each issuer: its
+# private memory with few and with many of them, with one connection, so that
+# nothing else grows.
 
 use strict;
 use warnings;
@@ -10,16 +10,20 @@ use warnings;
 use Exporter 'import';
 
 use Bench::Measure qw(load cache_counts);
-use Bench::Setup qw(full tokens);
+use Bench::Setup qw(full issuers tokens);
 
-our @EXPORT_OK = qw(memory);
+our @EXPORT_OK = qw(token_memory issuer_memory);
 
 # Enough that pages and the doubling of a table are small beside them.
 my ($FEW, $MANY) = (500, 20000);
 
+# What a worker takes for the first of all is not an issuer's.
+my $ISSUERS_FEW = 24;
 
-# memory($kind): {tokens, bytes}: bytes of a token and all that hangs on it.
-sub memory
+
+# token_memory($kind): {count, bytes}: bytes of a token and all that hangs on
+# it.
+sub token_memory
 {
     my ($kind) = @_;
     my $server = full(name => 'memory', http => 'tenant_token_cache 256m;');
@@ -38,7 +42,38 @@ sub memory
     die "$counts->{misses} tokens of " . ($FEW + $MANY) . " were new\n"
         if $counts->{misses} != $FEW + $MANY;
 
-    return { tokens => $MANY, bytes => int(($size[1] - $size[0]) / $MANY) };
+    return { count => $MANY, bytes => int(($size[1] - $size[0]) / $MANY) };
+}
+
+
+# issuer_memory($kind, $count): {count, bytes, used}: bytes of an issuer of a
+# registry document with a key of the kind, and after a token of each.
+sub issuer_memory
+{
+    my ($kind, $count) = @_;
+    my ($few, $many) = map { issuers_of($kind, $_) }
+                           $ISSUERS_FEW, $ISSUERS_FEW + $count;
+
+    return { count => $count, map {
+        $_ => int(($many->{$_} - $few->{$_}) / $count) } qw(bytes used) };
+}
+
+
+# The worker's memory with that many issuers.  Hardly a token is kept: they
+# have figures of their own.
+sub issuers_of
+{
+    my ($kind, $count) = @_;
+    my ($registry, $tokens) = issuers($kind, $count);
+    my $server = full(name => 'memory', registry => $registry,
+                      http => 'tenant_token_cache 64k;');
+    my %size = (bytes => anonymous(($server->workers)[0]));
+
+    load($server, tokens => $tokens, connections => 1, requests => $count);
+    $size{used} = anonymous(($server->workers)[0]);
+    $server->stop('TERM');
+
+    return \%size;
 }
 
 

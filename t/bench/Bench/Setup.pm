@@ -12,8 +12,8 @@ use File::Path ();
 use Tenant::Fixtures;
 use Tenant::Server ();
 
-our @EXPORT_OK = qw(prepare tokens token_count upstream upstream_port bare
-                    full key_file conf module_path PATH);
+our @EXPORT_OK = qw(prepare tokens token_count issuers upstream upstream_port
+                    bare full key_file conf module_path PATH);
 
 # What is asked for: as short as a route to an agent can be.
 use constant PATH => '/agents/support/invocations';
@@ -133,7 +133,7 @@ sub tokens
 # With the claims that an access token of Cognito has.
 sub user_token
 {
-    my ($kind, $n) = @_;
+    my ($kind, $n, %opt) = @_;
 
     return token(
         key => "shared_$kind", exp_in => $LIFETIME,
@@ -144,7 +144,39 @@ sub user_token
         tenant => $TENANTS[($n - 1) % @TENANTS],
         claims => { username => "user-$n", auth_time => time,
                     'cognito:groups' => ['support', 'billing'] },
+        %opt,
     );
+}
+
+
+# issuers($kind, $count): the path of a registry with that many issuers, each
+# with one key of the kind, and that of a file with a token of each.  A tenant
+# has as many of them as it may have.  The key is the same: what it is made of
+# does not matter here.
+sub issuers
+{
+    my ($kind, $count) = @_;
+    my $dir = "$Dir/issuers.$kind.$count";
+    my @issuers = map { {
+        iss => "https://idp.test/pools/$_", jwks_file => 'issuer.jwks',
+        tenant => 'tenant-' . int($_ / 32), subject_namespace => "pool-$_",
+        audiences => ['agents'], claims => { roles => 'cognito:groups' },
+    } } 1 .. $count;
+
+    my $registry = registry(
+        dir => $dir, port => $Port, issuers => \@issuers,
+        jwks => { 'issuer.jwks' => jwks("shared_$kind") },
+        tiers => [ { id => 'basic', model => 'pool' } ],
+        tenants => [ map { { id => "tenant-$_", tier => 'basic' } }
+                         0 .. $count / 32 ],
+        agents => [ { id => 'support', protocol => 'http',
+                      attributes => { sensitivity => 1 } } ],
+    );
+
+    return $registry->{path}, write_fixture("$dir/tokens",
+        join '', map { user_token($kind, 1, iss => $_->{iss}, tenant => undef)
+                     . "\n" }
+                     @issuers);
 }
 
 
@@ -178,7 +210,8 @@ CONF
 
 # bare(%opt), full(%opt): gateways.  Options: binary and env as of
 # Tenant::Server, single => 1 for one process; for full() http, pieces of
-# configuration at that level; for bare() verify, an algorithm, the path of a
+# configuration at that level, and registry, in place of the one of prepare();
+# for bare() verify, an algorithm, the path of a
 # key and that of tokens: of these it verifies one for each request.
 sub bare
 {
@@ -212,11 +245,12 @@ sub full
     my (%opt) = @_;
     my $module = module_path();
     my $http = $opt{http} // '';
+    my $registry = $opt{registry} // "$Dir/registry.json";
 
     return started(name => 'full', %opt,
                    conf => gateway($opt{single}, "load_module $module;",
                                    <<"CONF", 'tenant_route;', <<'REST'));
-    tenant_registry     $Dir/registry.json;
+    tenant_registry     $registry;
     tenant_policy_file  $Dir/policies.cedar;
     $http
 CONF
