@@ -12,6 +12,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_tenant_compat.h"
+#include "ngx_http_tenant_hot.h"
 #include "registry/ngx_http_tenant_registry.h"
 
 
@@ -276,12 +277,14 @@ void ngx_http_tenant_removed(void *data, ngx_uint_t kind, ngx_str_t *id,
 
 extern const char *const  ngx_http_tenant_reasons[];
 
-void ngx_http_tenant_refusal(ngx_http_tenant_refusal_t *refusal,
+void ngx_http_tenant_cold ngx_http_tenant_refusal(
+    ngx_http_tenant_refusal_t *refusal,
     ngx_http_tenant_reason_t reason, ngx_uint_t status, const char *error,
     const char *detail);
 
 /* The registry cannot be read: 503. */
-void ngx_http_tenant_refuse_registry(ngx_http_tenant_refusal_t *refusal);
+void ngx_http_tenant_cold ngx_http_tenant_refuse_registry(
+    ngx_http_tenant_refusal_t *refusal);
 
 /* Of a problem document: the reason phrase of RFC 9110. */
 const char *ngx_http_tenant_problem_title(ngx_uint_t status);
@@ -297,7 +300,7 @@ json_t *ngx_http_tenant_problem(ngx_uint_t status, const char *reason,
  * Answers with the refusal: a problem document (RFC 9457), or what
  * error_page says for the status.  Returns what a phase handler returns.
  */
-ngx_int_t ngx_http_tenant_refuse(ngx_http_request_t *r,
+ngx_int_t ngx_http_tenant_cold ngx_http_tenant_refuse(ngx_http_request_t *r,
     const ngx_http_tenant_refusal_t *refusal);
 
 

@@ -43,6 +43,7 @@ static ngx_http_tenant_ctx_t *ngx_http_tenant_ctx_create(
  * after a dynamic module's, can use the variables.
  */
 
+ngx_http_tenant_hot
 ngx_int_t
 ngx_http_tenant_preaccess_handler(ngx_http_request_t *r)
 {
@@ -146,6 +147,7 @@ ngx_http_tenant_wait(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
  * their say; made anew in every pass, since a redirect changes what is asked.
  */
 
+ngx_http_tenant_hot
 ngx_int_t
 ngx_http_tenant_precontent_handler(ngx_http_request_t *r)
 {
@@ -259,6 +261,7 @@ ngx_http_tenant_permit(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 }
 
 
+ngx_http_tenant_hot
 ngx_int_t
 ngx_http_tenant_log_handler(ngx_http_request_t *r)
 {
@@ -311,6 +314,7 @@ ngx_http_tenant_stop(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 }
 
 
+ngx_http_tenant_hot
 ngx_http_tenant_caller_t *
 ngx_http_tenant_caller_known(ngx_http_request_t *r)
 {
@@ -335,6 +339,7 @@ ngx_http_tenant_caller_known(ngx_http_request_t *r)
 }
 
 
+ngx_http_tenant_hot
 ngx_http_tenant_caller_t *
 ngx_http_tenant_caller(ngx_http_request_t *r)
 {
@@ -346,6 +351,7 @@ ngx_http_tenant_caller(ngx_http_request_t *r)
 }
 
 
+ngx_http_tenant_hot
 static ngx_http_tenant_caller_t *
 ngx_http_tenant_caller_create(ngx_http_request_t *r)
 {
@@ -377,6 +383,7 @@ ngx_http_tenant_caller_create(ngx_http_request_t *r)
 }
 
 
+ngx_http_tenant_hot
 static void
 ngx_http_tenant_caller_cleanup(void *data)
 {

@@ -11,6 +11,7 @@ static void ngx_http_tenant_running_end(ngx_http_tenant_caller_t *caller,
 static ngx_uint_t ngx_http_tenant_running_silent(ngx_http_request_t *r);
 
 
+ngx_http_tenant_hot
 void
 ngx_http_tenant_running_add(ngx_http_tenant_caller_t *caller,
     ngx_http_tenant_identity_t *identity)
@@ -21,6 +22,7 @@ ngx_http_tenant_running_add(ngx_http_tenant_caller_t *caller,
 }
 
 
+ngx_http_tenant_hot
 void
 ngx_http_tenant_running_remove(ngx_http_tenant_caller_t *caller)
 {

@@ -52,6 +52,7 @@ policy_arena_init(void *buffer, size_t size)
 }
 
 
+POLICY_HOT
 void
 policy_arena_reset(policy_arena_t *arena)
 {
@@ -80,6 +81,7 @@ policy_arena_aim(policy_arena_t *arena, void *buffer, size_t size)
 }
 
 
+POLICY_HOT
 size_t
 policy_arena_mark(const policy_arena_t *arena)
 {

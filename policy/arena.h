@@ -14,6 +14,15 @@
  */
 #pragma GCC visibility push(hidden)
 
+/* What decisions run stands together, and what refuses apart from it. */
+#if defined(__GNUC__)
+#define POLICY_HOT   __attribute__((hot))
+#define POLICY_COLD  __attribute__((cold, noinline))
+#else
+#define POLICY_HOT
+#define POLICY_COLD
+#endif
+
 typedef struct policy_chunk_s  policy_chunk_t;
 
 struct policy_chunk_s {

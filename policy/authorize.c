@@ -98,6 +98,7 @@ add_error(authorizer_t *a, size_t index)
 
 
 /* Satisfied policies grow from its top; permits are moot after a forbid. */
+POLICY_HOT
 static void
 add_reason(authorizer_t *a, const policy_rule_t *rule, size_t index)
 {
@@ -136,6 +137,7 @@ add_reason(authorizer_t *a, const policy_rule_t *rule, size_t index)
  * What came out for a policy is known for every context unless it looked at
  * it.  One that failed has a message to be made again.
  */
+POLICY_HOT
 static void
 note(authorizer_t *a, uint32_t index, int rc)
 {
@@ -358,6 +360,7 @@ mask_set(authorizer_t *a)
 
 
 /* Only the policies are looked at that ask for the context. */
+POLICY_HOT
 static void
 recall(authorizer_t *a, const policy_known_t *known)
 {
@@ -382,6 +385,7 @@ recall(authorizer_t *a, const policy_known_t *known)
 }
 
 
+POLICY_HOT
 static void
 look(authorizer_t *a)
 {
@@ -406,6 +410,7 @@ look(authorizer_t *a)
 }
 
 
+POLICY_HOT
 static void
 decide(authorizer_t *a)
 {
@@ -475,6 +480,7 @@ cmp_errors(const void *a, const void *b, void *data)
 
 
 /* Order of set and policy; keys that collide may bring one in twice. */
+POLICY_HOT
 static void
 settle(authorizer_t *a)
 {
@@ -588,6 +594,7 @@ prepare(authorizer_t *a, const policy_request_t *request,
 }
 
 
+POLICY_HOT
 policy_status_t
 policy_authorize(const policy_request_t *request, policy_arena_t *arena,
     policy_result_t *result)

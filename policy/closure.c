@@ -551,6 +551,7 @@ unite(policy_builder_t *builder, dangling_t *dangling, uint32_t index,
 
 /* Depth first from one entity, parents before children, without recursion:
  * depth is the data's choice. */
+POLICY_HOT
 static policy_status_t
 walk(policy_builder_t *builder, dangling_t *dangling, step_t *stack,
     uint32_t start, size_t *total, policy_error_t *error)

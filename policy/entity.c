@@ -693,6 +693,7 @@ policy_store_finish(policy_store_t *store, policy_error_t *error)
 }
 
 
+POLICY_HOT
 const policy_uid_t *
 policy_store_uid(const policy_store_t *store, size_t n)
 {

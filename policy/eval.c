@@ -8,16 +8,14 @@
  * What dispatches has no frame then, and what is dispatched to has one of
  * its own size: most nodes are small.
  */
-#define APART  __attribute__((noinline))
-
-#define RARE   __attribute__((cold, noinline))
+#define APART  POLICY_HOT __attribute__((noinline))
 
 #define MASK_ORDERED  (MASK(POLICY_LONG) | MASK(POLICY_DATETIME)             \
                        | MASK(POLICY_DURATION))
 #define MASK_OBJECT   (MASK(POLICY_RECORD) | MASK(POLICY_ENTITY))
 
 
-RARE int
+POLICY_COLD int
 policy_eval_fail(policy_eval_t *e, const policy_node_t *node,
     policy_error_kind_t kind)
 {
@@ -30,7 +28,7 @@ policy_eval_fail(policy_eval_t *e, const policy_node_t *node,
 }
 
 
-RARE int
+POLICY_COLD int
 policy_eval_fail_type(policy_eval_t *e, const policy_node_t *node,
     uint16_t want, unsigned got)
 {
@@ -75,7 +73,7 @@ step(policy_eval_t *e, const policy_value_t *object, const policy_name_t *name,
 }
 
 
-static RARE int
+static POLICY_COLD int
 fail_attr(policy_eval_t *e, const policy_node_t *node,
     const policy_value_t *object, const policy_step_t *s)
 {
@@ -123,7 +121,7 @@ variable(policy_eval_t *e, unsigned x)
 }
 
 
-static RARE const policy_value_t *
+static POLICY_COLD const policy_value_t *
 fail_variable(policy_eval_t *e, const policy_node_t *node)
 {
     policy_value_t  v;
@@ -136,6 +134,7 @@ fail_variable(policy_eval_t *e, const policy_node_t *node)
 
 
 /* The rest of a path, from the object its first step led to. */
+POLICY_HOT
 static const policy_value_t *
 walk(policy_eval_t *e, const policy_node_t *node,
     const policy_value_t *object)
@@ -160,6 +159,7 @@ walk(policy_eval_t *e, const policy_node_t *node,
 
 
 /* NULL: failed.  The value belongs to the request or to a store. */
+POLICY_HOT
 static inline const policy_value_t *
 follow(policy_eval_t *e, const policy_node_t *node)
 {
@@ -731,6 +731,7 @@ eval_not(policy_eval_t *e, const policy_node_t *node)
 }
 
 
+POLICY_HOT
 int
 policy_eval(policy_eval_t *e, const policy_node_t *node, policy_value_t *value)
 {
@@ -812,6 +813,7 @@ eval_any(policy_eval_t *e, const policy_node_t *node)
 }
 
 
+POLICY_HOT
 int
 policy_eval_bool(policy_eval_t *e, const policy_node_t *node)
 {

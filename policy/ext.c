@@ -209,6 +209,7 @@ arithmetic(uint8_t id, const policy_value_t *args, policy_value_t *value,
 }
 
 
+POLICY_HOT
 static policy_status_t
 apply(uint8_t id, const policy_value_t *args, policy_arena_t *arena,
     policy_value_t *value, policy_eval_error_t *error)
@@ -297,6 +298,7 @@ apply(uint8_t id, const policy_value_t *args, policy_arena_t *arena,
 }
 
 
+POLICY_HOT
 policy_status_t
 policy_ext_call(uint8_t id, const policy_value_t *args, size_t n,
     policy_arena_t *arena, policy_value_t *value, policy_eval_error_t *error)

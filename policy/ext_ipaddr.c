@@ -225,6 +225,7 @@ policy_ip_is_multicast(const policy_value_t *ip)
 }
 
 
+POLICY_HOT
 int
 policy_ip_in_range(const policy_value_t *ip, const policy_value_t *range)
 {

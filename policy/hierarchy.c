@@ -4,6 +4,7 @@
 
 
 /* The actor that a uid value stands for, or NULL: none, or limit. */
+POLICY_HOT
 static const policy_actor_t *
 actor_of(policy_eval_t *e, const policy_uid_t *uid)
 {
@@ -20,6 +21,7 @@ actor_of(policy_eval_t *e, const policy_uid_t *uid)
 }
 
 
+POLICY_HOT
 static const policy_entity_t *
 find_entity(const policy_eval_t *e, const policy_uid_t *uid)
 {
@@ -44,6 +46,7 @@ find_entity(const policy_eval_t *e, const policy_uid_t *uid)
 }
 
 
+POLICY_HOT
 const policy_entity_t *
 policy_eval_entity(policy_eval_t *e, const policy_uid_t *uid)
 {
@@ -125,6 +128,7 @@ gather(policy_eval_t *e, const policy_entity_t *entity, policy_actor_t *actor)
 }
 
 
+POLICY_HOT
 int
 policy_actor_resolve(policy_eval_t *e, const policy_uid_t *uid,
     policy_actor_t *actor)
@@ -162,6 +166,7 @@ policy_actor_resolve(policy_eval_t *e, const policy_uid_t *uid,
 }
 
 
+POLICY_HOT
 int
 policy_actors_resolve(policy_eval_t *e)
 {
@@ -188,6 +193,7 @@ policy_actors_resolve(policy_eval_t *e)
 
 
 /* x in y, both entities */
+POLICY_HOT
 int
 policy_eval_entity_in(policy_eval_t *e, const policy_uid_t *x,
     const policy_uid_t *y)
@@ -248,6 +254,7 @@ entity_in_set(policy_eval_t *e, const policy_uid_t *x,
 
 
 /* y: an entity, or a set of entities only */
+POLICY_HOT
 int
 policy_eval_in(policy_eval_t *e, const policy_node_t *node,
     const policy_value_t *x, const policy_value_t *y)

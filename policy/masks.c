@@ -214,6 +214,7 @@ let_through(const policy_masks_t *masks, const policy_actor_t *actor,
 }
 
 
+POLICY_HOT
 uint64_t
 policy_masks_find(const policy_masks_t *masks, const policy_actor_t *actors)
 {

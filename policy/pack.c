@@ -58,6 +58,7 @@ take(region_t *region, size_t n, size_t size)
 
 
 /* 0, or -1: pointer, which has its place in items, is NULL: full */
+POLICY_HOT
 static int
 note(packer_t *p, const void *place, const void *pointer)
 {

@@ -393,6 +393,7 @@ policy_layout_destroy(policy_layout_t *layout)
 }
 
 
+POLICY_HOT
 policy_status_t
 policy_record_fill(policy_arena_t *arena, const policy_layout_t *layout,
     const policy_value_t *values, policy_value_t *record)

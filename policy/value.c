@@ -17,6 +17,7 @@ policy_kind_name(unsigned kind)
 }
 
 
+POLICY_HOT
 policy_value_t
 policy_bool(int b)
 {
@@ -70,6 +71,7 @@ policy_entity(const policy_uid_t *uid)
 }
 
 
+POLICY_HOT
 policy_status_t
 policy_ip(const uint8_t *addr, size_t len, unsigned prefix,
     policy_value_t *value)
@@ -197,6 +199,7 @@ cmp_many(const policy_value_t *a, const policy_value_t *b, int64_t *work)
 }
 
 
+POLICY_HOT
 int
 policy_value_cmp(const policy_value_t *a, const policy_value_t *b,
     int64_t *work)
@@ -334,6 +337,7 @@ policy_values_order(policy_value_t *values, size_t n, int64_t *work)
 }
 
 
+POLICY_HOT
 int
 policy_set_has(const policy_value_t *set, const policy_value_t *value,
     int64_t *work)

@@ -88,6 +88,7 @@ ngx_http_tenant_authz_init_process(ngx_cycle_t *cycle,
  * in "uid" of the name.  NULL: no Cedar entity can have that name.
  */
 
+ngx_http_tenant_hot
 static const policy_uid_t *
 ngx_http_tenant_authz_action(ngx_http_tenant_authz_t *authz, ngx_str_t *name,
     policy_uid_t *uid, ngx_uint_t *number)
@@ -161,6 +162,7 @@ ngx_http_tenant_authz_known(ngx_http_tenant_identity_t *identity,
 }
 
 
+ngx_http_tenant_hot
 ngx_int_t
 ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 {

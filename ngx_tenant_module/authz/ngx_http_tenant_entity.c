@@ -100,6 +100,7 @@ ngx_http_tenant_entity_add(ngx_http_tenant_entity_build_t *build,
 }
 
 
+ngx_http_tenant_hot
 ngx_http_tenant_entity_t *
 ngx_http_tenant_entity_agent(ngx_http_request_t *r,
     ngx_http_tenant_agent_t *agent)

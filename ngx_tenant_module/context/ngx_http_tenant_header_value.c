@@ -184,6 +184,7 @@ ngx_http_tenant_header_field(ngx_str_t *source, size_t *at)
 }
 
 
+ngx_http_tenant_hot
 ngx_int_t
 ngx_http_tenant_header_value(ngx_http_request_t *r,
     ngx_http_tenant_ctx_t *ctx, ngx_http_tenant_header_t *h,

@@ -292,6 +292,7 @@ ngx_http_tenant_header_bit(ngx_str_t *name)
 }
 
 
+ngx_http_tenant_hot
 ngx_int_t
 ngx_http_tenant_headers(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 {

@@ -149,6 +149,7 @@ ngx_http_tenant_token_upstream_slot(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
+ngx_http_tenant_hot
 ngx_int_t
 ngx_http_tenant_bearer(ngx_http_request_t *r,
     ngx_http_tenant_caller_t *caller)
@@ -309,6 +310,7 @@ ngx_http_tenant_bearer_look(ngx_http_request_t *r,
 
 /* The scheme is case-insensitive (RFC 9110, section 11.1). */
 
+ngx_http_tenant_hot
 static ngx_int_t
 ngx_http_tenant_bearer_scheme(ngx_str_t *value, ngx_str_t *token)
 {

@@ -51,6 +51,7 @@ static void ngx_http_tenant_identity_claims(
     ngx_http_tenant_refusal_t *refusal, tenant_claims_result_t checked);
 
 
+ngx_http_tenant_hot
 void
 ngx_http_tenant_identify(ngx_http_request_t *r,
     ngx_http_tenant_caller_t *caller)
@@ -97,6 +98,7 @@ ngx_http_tenant_identify(ngx_http_request_t *r,
 }
 
 
+ngx_http_tenant_hot
 tenant_cache_tag_t
 ngx_http_tenant_identity_tag(ngx_http_request_t *r, ngx_str_t *key)
 {
@@ -108,6 +110,7 @@ ngx_http_tenant_identity_tag(ngx_http_request_t *r, ngx_str_t *key)
 }
 
 
+ngx_http_tenant_hot
 ngx_http_tenant_identity_t *
 ngx_http_tenant_identity_cached(ngx_http_request_t *r, tenant_cache_tag_t tag)
 {
@@ -756,6 +759,7 @@ ngx_http_tenant_identity_put_actor(ngx_http_tenant_actor_t *actor, u_char *p)
 }
 
 
+ngx_http_tenant_hot
 void
 ngx_http_tenant_identity_release(ngx_http_tenant_identity_t *identity)
 {
@@ -770,6 +774,7 @@ ngx_http_tenant_identity_release(ngx_http_tenant_identity_t *identity)
 }
 
 
+ngx_http_tenant_hot
 void
 ngx_http_tenant_identity_status(ngx_http_tenant_identity_t *identity,
     ngx_uint_t api, ngx_http_tenant_refusal_t *refusal)

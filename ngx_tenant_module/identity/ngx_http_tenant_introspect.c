@@ -24,6 +24,7 @@ static void ngx_http_tenant_introspect_fault(
     ngx_http_tenant_caller_t *caller);
 
 
+ngx_http_tenant_hot
 ngx_int_t
 ngx_http_tenant_introspect(ngx_http_request_t *r,
     ngx_http_tenant_caller_t *caller)
@@ -45,6 +46,7 @@ ngx_http_tenant_introspect(ngx_http_request_t *r,
 }
 
 
+ngx_http_tenant_hot
 ngx_uint_t
 ngx_http_tenant_introspect_missing(ngx_http_request_t *r,
     ngx_http_tenant_caller_t *caller)
@@ -76,6 +78,7 @@ ngx_http_tenant_introspect_missing(ngx_http_request_t *r,
  * or NGX_ERROR.
  */
 
+ngx_http_tenant_hot
 static ngx_int_t
 ngx_http_tenant_introspect_wanted(ngx_http_request_t *r, ngx_str_t *token,
     ngx_str_t *iss)

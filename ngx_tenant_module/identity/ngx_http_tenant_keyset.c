@@ -102,6 +102,7 @@ ngx_http_tenant_keyset_unknown_kid(ngx_http_tenant_keyset_t *keyset)
 }
 
 
+ngx_http_tenant_hot
 ngx_uint_t
 ngx_http_tenant_keyset_over(ngx_http_tenant_keyset_t *keyset)
 {
@@ -158,6 +159,7 @@ ngx_http_tenant_keyset_wait(ngx_http_tenant_pending_t *pending,
 }
 
 
+ngx_http_tenant_hot
 void
 ngx_http_tenant_keysets_sync(ngx_http_tenant_main_conf_t *tmcf)
 {

@@ -213,6 +213,7 @@ ngx_http_tenant_metadata_handler(ngx_http_request_t *r)
 }
 
 
+ngx_http_tenant_hot
 ngx_int_t
 ngx_http_tenant_metadata_phase(ngx_http_request_t *r)
 {

@@ -31,6 +31,7 @@ struct tenant_cache_s {
 };
 
 
+TENANT_HOT
 tenant_cache_tag_t
 tenant_cache_tag(const tenant_cache_t *cache, const char *token, size_t len)
 {
@@ -178,6 +179,7 @@ tenant_cache_destroy(tenant_cache_t *cache)
 }
 
 
+TENANT_HOT
 void *
 tenant_cache_find(tenant_cache_t *cache, tenant_cache_tag_t tag, int64_t now)
 {

@@ -30,6 +30,7 @@
 #include <openssl/rand.h>
 
 #include "tenant_cache_hash.h"
+#include "tenant_str.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define TENANT_CACHE_X86  1
@@ -95,7 +96,7 @@ tenant_cache_sum(const uint64_t *words, const char *token, size_t len,
     } while (0)
 
 
-__attribute__((target("avx,pclmul")))
+TENANT_HOT __attribute__((target("avx,pclmul")))
 static void
 tenant_cache_sum_clmul(const uint64_t *words, const char *token, size_t len,
     tenant_uint128_t *sums)
@@ -143,7 +144,7 @@ tenant_cache_sum_clmul(const uint64_t *words, const char *token, size_t len,
 
 
 /* One block may be left over before the last. */
-__attribute__((target("avx2,pclmul,vpclmulqdq")))
+TENANT_HOT __attribute__((target("avx2,pclmul,vpclmulqdq")))
 static void
 tenant_cache_sum_vclmul(const uint64_t *words, const char *token, size_t len,
     tenant_uint128_t *sums)
@@ -249,6 +250,7 @@ tenant_cache_last(const tenant_uint128_t *key, const tenant_uint128_t *sums,
 }
 
 
+TENANT_HOT
 tenant_cache_tag_t
 tenant_cache_hash(const tenant_cache_key_t *key, const char *token,
     size_t len)

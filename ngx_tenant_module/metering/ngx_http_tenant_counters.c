@@ -78,6 +78,7 @@ ngx_http_tenant_counters_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 }
 
 
+ngx_http_tenant_hot
 ngx_http_tenant_totals_t *
 ngx_http_tenant_totals(ngx_http_request_t *r)
 {
@@ -89,6 +90,7 @@ ngx_http_tenant_totals(ngx_http_request_t *r)
 }
 
 
+ngx_http_tenant_hot
 void
 ngx_http_tenant_count(ngx_http_request_t *r,
     ngx_http_tenant_caller_t *caller)

@@ -10,6 +10,7 @@ static ngx_int_t ngx_http_tenant_protocol_action(ngx_http_request_t *r,
     ngx_http_tenant_ctx_t *ctx);
 
 
+ngx_http_tenant_hot
 ngx_int_t
 ngx_http_tenant_protocol(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 {

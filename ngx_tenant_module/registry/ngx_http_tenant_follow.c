@@ -140,6 +140,7 @@ ngx_http_tenant_registry_stop(ngx_http_tenant_registry_t *registry)
 }
 
 
+ngx_http_tenant_hot
 ngx_int_t
 ngx_http_tenant_registry_sync(ngx_http_tenant_registry_t *registry)
 {

@@ -329,6 +329,7 @@ ngx_http_tenant_object_grew(ngx_http_tenant_object_t *object, size_t size)
 }
 
 
+ngx_http_tenant_hot
 void
 ngx_http_tenant_object_unref(ngx_http_tenant_object_t *object)
 {

@@ -183,6 +183,7 @@ ngx_http_tenant_registry_add(ngx_http_tenant_registry_t *registry,
 }
 
 
+ngx_http_tenant_hot
 ngx_str_node_t *
 ngx_http_tenant_registry_peek(ngx_http_tenant_registry_t *registry,
     ngx_uint_t kind, ngx_str_t *id)
@@ -243,6 +244,7 @@ ngx_http_tenant_registry_issuer(ngx_http_tenant_registry_t *registry,
 }
 
 
+ngx_http_tenant_hot
 ngx_int_t
 ngx_http_tenant_registry_agent(ngx_http_tenant_registry_t *registry,
     ngx_str_t *id, ngx_http_tenant_agent_t **agent)

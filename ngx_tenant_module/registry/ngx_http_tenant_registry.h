@@ -17,6 +17,7 @@
 #include <ngx_core.h>
 #include <jansson.h>
 
+#include "../ngx_http_tenant_hot.h"
 #include "../identity/tenant_json.h"
 #include "../identity/tenant_rules.h"
 #include "ngx_http_tenant_json.h"

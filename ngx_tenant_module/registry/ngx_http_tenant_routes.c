@@ -42,6 +42,7 @@ static const char *const  ngx_http_tenant_route_members[] = {
 };
 
 
+ngx_http_tenant_hot
 ngx_http_tenant_route_t *
 ngx_http_tenant_registry_route(ngx_http_tenant_tenant_t *tenant,
     ngx_str_t *agent, ngx_uint_t *origin)

@@ -23,6 +23,7 @@ ngx_http_tenant_peer_init_filter(void)
 }
 
 
+ngx_http_tenant_hot
 static ngx_int_t
 ngx_http_tenant_peer_header_filter(ngx_http_request_t *r)
 {
@@ -216,6 +217,7 @@ ngx_http_tenant_peer_worked(ngx_http_tenant_peer_t *peer)
  * NUL of a UNIX-domain path, as nothing may follow a sockaddr_un.
  */
 
+ngx_http_tenant_hot
 ngx_int_t
 ngx_http_tenant_peer_tag(ngx_http_tenant_peer_t *peer,
     ngx_peer_connection_t *pc, struct sockaddr *sockaddr, socklen_t socklen,

@@ -29,6 +29,7 @@ static void ngx_http_tenant_pool_save_session(ngx_peer_connection_t *pc,
 #endif
 
 
+ngx_http_tenant_hot
 ngx_int_t
 ngx_http_tenant_pool_init_peer(ngx_http_tenant_peer_t *peer)
 {
@@ -65,6 +66,7 @@ ngx_http_tenant_pool_init_peer(ngx_http_tenant_peer_t *peer)
 }
 
 
+ngx_http_tenant_hot
 static ngx_int_t
 ngx_http_tenant_pool_get(ngx_peer_connection_t *pc, void *data)
 {
@@ -238,6 +240,7 @@ ngx_http_tenant_pool_id(ngx_str_t *name)
 }
 
 
+ngx_http_tenant_hot
 static void
 ngx_http_tenant_pool_free(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t state)

@@ -247,6 +247,7 @@ ngx_http_tenant_route_names_allowed(ngx_http_tenant_main_conf_t *tmcf)
 }
 
 
+ngx_http_tenant_hot
 ngx_int_t
 ngx_http_tenant_route(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 {
@@ -376,6 +377,7 @@ ngx_http_tenant_route_leave(void *data)
 }
 
 
+ngx_http_tenant_hot
 static ngx_int_t
 ngx_http_tenant_route_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us)
