@@ -10,8 +10,8 @@
 #include "../metering/ngx_http_tenant_counters.h"
 
 
-/* bytes of an identity that are asked for before they are needed */
-#define NGX_HTTP_TENANT_PREFETCH       2048
+/* bytes of an identity that are asked for before they are needed: texts */
+#define NGX_HTTP_TENANT_PREFETCH       512
 
 
 /* tenant ":" subject, and what of the issuer stands between them. */
@@ -115,12 +115,12 @@ ngx_http_tenant_identity_t *
 ngx_http_tenant_identity_cached(ngx_http_request_t *r, tenant_cache_tag_t tag)
 {
     u_char                       *p, *last;
-    ngx_http_tenant_totals_t     *totals;
+    ngx_http_tenant_cell_t       *cell;
     ngx_http_tenant_identity_t   *identity;
     ngx_http_tenant_main_conf_t  *tmcf;
 
     tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
-    totals = ngx_http_tenant_totals(r);
+    cell = ngx_http_tenant_cell(ngx_http_tenant_totals(r));
 
     ngx_http_tenant_keysets_sync(tmcf);
 
@@ -128,7 +128,7 @@ ngx_http_tenant_identity_cached(ngx_http_request_t *r, tenant_cache_tag_t tag)
 
     if (identity) {
 
-        /* of many tokens most are in memory only; all is needed, but later */
+        /* of many tokens most are in memory only; this is needed, but later */
 
         p = (u_char *) identity;
         last = p + ngx_min(identity->size, NGX_HTTP_TENANT_PREFETCH);
@@ -139,13 +139,13 @@ ngx_http_tenant_identity_cached(ngx_http_request_t *r, tenant_cache_tag_t tag)
     }
 
     if (identity && ngx_http_tenant_identity_valid(identity)) {
-        (void) ngx_atomic_fetch_add(&totals->cache_hits, 1);
+        (void) ngx_atomic_fetch_add(&cell->cache_hits, 1);
 
         identity->refs++;
         return identity;
     }
 
-    (void) ngx_atomic_fetch_add(&totals->cache_misses, 1);
+    (void) ngx_atomic_fetch_add(&cell->cache_misses, 1);
 
     return NULL;
 }

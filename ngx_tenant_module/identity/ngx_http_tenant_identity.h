@@ -14,28 +14,29 @@
 
 
 /*
- * Immutable once made.  One block of memory holds all of it: the texts, the
- * claims that the configuration asks for, the principal's Cedar entity.
+ * Immutable once made, but for refs and known.  One block of memory holds all
+ * of it: the texts, the claims that the configuration asks for, the
+ * principal's Cedar entity.  What every request reads comes first: of many
+ * tokens most are not in the processor's caches.
  */
 struct ngx_http_tenant_identity_s {
     ngx_uint_t                  refs;
-    size_t                      size;       /* of the block */
     ngx_http_tenant_issuer_t   *issuer;     /* references */
     ngx_http_tenant_tenant_t   *tenant;
-
-    ngx_str_t                   subject;
+    ngx_http_tenant_known_t     known;      /* of decisions */
+    void                       *entity;     /* of authz/; NULL: no policies */
+    unsigned                    introspected:1; /* not verified by keys */
     ngx_str_t                   subject_header;  /* encoded for a header */
     ngx_str_t                   actor_id;
+    size_t                      size;       /* of the block */
+
+    ngx_str_t                   subject;
     ngx_str_t                   client_id;  /* empty: none */
     ngx_str_t                   scopes;     /* each with a NUL behind it */
     ngx_str_t                  *claims;     /* as tmcf->claims */
 
     uint64_t                    jti;        /* for revocations, 0: has none */
     int64_t                     iat;        /* seconds; -1: has none */
-    unsigned                    introspected:1; /* not verified by keys */
-
-    void                       *entity;     /* of authz/; NULL: no policies */
-    ngx_http_tenant_known_t     known;      /* of decisions */
 };
 
 

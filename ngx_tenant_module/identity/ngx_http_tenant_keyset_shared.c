@@ -64,7 +64,7 @@ ngx_http_tenant_keyset_forget(ngx_slab_pool_t *shpool,
 
     sh = (ngx_http_tenant_shared_keys_t *)
              ngx_str_rbtree_lookup(&totals->issuers, iss,
-                                   ngx_crc32_long(iss->data, iss->len));
+                                   ngx_http_tenant_name_key(iss));
     if (sh == NULL) {
         return;
     }

@@ -161,7 +161,7 @@ ngx_http_tenant_counters_forget(ngx_slab_pool_t *shpool,
 
     slot = (ngx_http_tenant_counters_t *)
                ngx_str_rbtree_lookup(&totals->rbtree, id,
-                                     ngx_crc32_long(id->data, id->len));
+                                     ngx_http_tenant_name_key(id));
     if (slot == NULL) {
         return;
     }
@@ -238,7 +238,7 @@ ngx_http_tenant_counters_create(ngx_slab_pool_t *shpool,
 
     slot->sn.str.data = p;
     slot->sn.str.len = id->len;
-    slot->sn.node.key = ngx_crc32_long(id->data, id->len);
+    slot->sn.node.key = ngx_http_tenant_name_key(&slot->sn.str);
 
     ngx_rbtree_insert(&totals->rbtree, &slot->sn.node);
     ngx_queue_insert_tail(&totals->queue, &slot->queue);

@@ -36,6 +36,19 @@ typedef struct {
 } ngx_http_tenant_counters_t;
 
 
+/*
+ * What a worker counts in every request of every tenant: on a line of its
+ * own, which no other worker's core has to give back first.
+ */
+#define NGX_HTTP_TENANT_CELLS  32
+
+typedef struct {
+    ngx_atomic_t     cache_hits;
+    ngx_atomic_t     cache_misses;
+    u_char           rest[64 - 2 * sizeof(ngx_atomic_t)];
+} ngx_http_tenant_cell_t;
+
+
 /* What is counted for all tenants together. */
 typedef struct ngx_http_tenant_totals_s {
     ngx_rbtree_t       rbtree;
@@ -76,11 +89,15 @@ typedef struct ngx_http_tenant_totals_s {
     ngx_atomic_t       introspections_failed;
 
     ngx_atomic_t       refused[NGX_HTTP_TENANT_REASONS];
-    ngx_atomic_t       cache_hits;
-    ngx_atomic_t       cache_misses;
     ngx_atomic_t       tier_mismatches;
     ngx_atomic_t       policy_errors;
+
+    ngx_http_tenant_cell_t  cells[NGX_HTTP_TENANT_CELLS];
 } ngx_http_tenant_totals_t;
+
+/* More workers than cells share them: additions are atomic. */
+#define ngx_http_tenant_cell(totals)                                          \
+    (&(totals)->cells[ngx_worker % NGX_HTTP_TENANT_CELLS])
 
 
 extern const ngx_uint_t  ngx_http_tenant_bucket_ms[];

@@ -543,12 +543,21 @@ static ngx_int_t
 ngx_http_tenant_metrics_totals(ngx_http_tenant_text_t *text,
     ngx_http_tenant_totals_t *totals)
 {
-    ngx_buf_t   *b;
-    ngx_uint_t   i;
+    ngx_buf_t          *b;
+    ngx_uint_t          i;
+    ngx_atomic_uint_t   hits, misses;
 
     b = ngx_http_tenant_text_buf(text, NGX_HTTP_TENANT_METRICS_HEAD);
     if (b == NULL) {
         return NGX_ERROR;
+    }
+
+    hits = 0;
+    misses = 0;
+
+    for (i = 0; i < NGX_HTTP_TENANT_CELLS; i++) {
+        hits += totals->cells[i].cache_hits;
+        misses += totals->cells[i].cache_misses;
     }
 
     b->last = ngx_sprintf(b->last,
@@ -580,7 +589,7 @@ ngx_http_tenant_metrics_totals(ngx_http_tenant_text_t *text,
                           "failed and were skipped.\n"
                           "# TYPE tenant_policy_errors_total counter\n"
                           "tenant_policy_errors_total %uA\n",
-                          totals->cache_hits, totals->cache_misses,
+                          hits, misses,
                           totals->tier_mismatches, totals->policy_errors);
 
     b->last = ngx_sprintf(b->last,

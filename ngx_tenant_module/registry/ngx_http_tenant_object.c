@@ -304,7 +304,7 @@ ngx_http_tenant_issuer_read(ngx_pool_t *pool, ngx_str_t *dir,
     }
 
     issuer->sn.str = iss;
-    issuer->sn.node.key = ngx_crc32_long(iss.data, iss.len);
+    issuer->sn.node.key = ngx_http_tenant_name_key(&iss);
 
     if (ngx_http_tenant_json_string(pool, at, "tenant", &issuer->tenant, err)
         == NGX_ERROR
@@ -554,7 +554,7 @@ ngx_http_tenant_object_id(ngx_pool_t *pool, const ngx_http_tenant_json_t *at,
                                          &sn->str, rule);
     }
 
-    sn->node.key = ngx_crc32_long(sn->str.data, sn->str.len);
+    sn->node.key = ngx_http_tenant_name_key(&sn->str);
 
     return NGX_OK;
 }

@@ -101,7 +101,7 @@ ngx_http_tenant_price_id(ngx_pool_t *pool, const ngx_http_tenant_json_t *at,
         }
     }
 
-    sn->node.key = ngx_crc32_long(sn->str.data, sn->str.len);
+    sn->node.key = ngx_http_tenant_name_key(&sn->str);
 
     return NGX_OK;
 }

@@ -127,8 +127,7 @@ ngx_http_tenant_registry_create(ngx_pool_t *pool)
     registry->operators.status = NGX_HTTP_TENANT_ACTIVE;
     registry->operators.sn.str = registry->nowhere.sn.str;
     registry->operators.sn.node.key =
-                        ngx_crc32_long(registry->operators.sn.str.data,
-                                       registry->operators.sn.str.len);
+                        ngx_http_tenant_name_key(&registry->operators.sn.str);
     ngx_queue_init(&registry->operators.running);
 
     ngx_queue_init(&registry->queue);
@@ -189,7 +188,7 @@ ngx_http_tenant_registry_peek(ngx_http_tenant_registry_t *registry,
     ngx_uint_t kind, ngx_str_t *id)
 {
     return ngx_str_rbtree_lookup(&registry->indexes[kind].rbtree, id,
-                                 ngx_crc32_long(id->data, id->len));
+                                 ngx_http_tenant_name_key(id));
 }
 
 

@@ -308,6 +308,41 @@ ngx_http_tenant_registry_t *ngx_http_tenant_registry_create(
 ngx_int_t ngx_http_tenant_registry_add(ngx_http_tenant_registry_t *registry,
     ngx_str_node_t *sn);
 
+/*
+ * What names of objects are found by, in trees of a worker and of the zone:
+ * a key that needs no table, whose lines a request would have to fetch again
+ * each time.  Names are an operator's, and what a client asks for is only
+ * looked up: an unkeyed hash will do.
+ */
+static ngx_inline uint32_t
+ngx_http_tenant_name_key(const ngx_str_t *name)
+{
+    size_t    n;
+    u_char   *p;
+    uint64_t  h, w;
+
+    static const uint64_t  odd = 0x9e3779b97f4a7c15ULL;
+
+    p = name->data;
+    h = name->len * odd;
+
+    for (n = name->len; n >= 8; n -= 8, p += 8) {
+        ngx_memcpy(&w, p, 8);
+        h = (h ^ w) * odd;
+        h ^= h >> 32;
+    }
+
+    w = 0;
+
+    while (n--) {
+        w = (w << 8) | *p++;
+    }
+
+    h = (h ^ w) * odd;
+
+    return (uint32_t) (h >> 32);
+}
+
 /* Without a reference; NULL: not among those that are loaded. */
 ngx_str_node_t *ngx_http_tenant_registry_peek(
     ngx_http_tenant_registry_t *registry, ngx_uint_t kind, ngx_str_t *id);

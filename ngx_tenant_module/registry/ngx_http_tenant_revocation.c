@@ -97,7 +97,7 @@ ngx_http_tenant_revocation_read(ngx_pool_t *pool,
         return NULL;
     }
 
-    rev->sn.node.key = ngx_crc32_long(rev->sn.str.data, rev->sn.str.len);
+    rev->sn.node.key = ngx_http_tenant_name_key(&rev->sn.str);
 
     return rev;
 }
