@@ -184,15 +184,23 @@ tenant_verify_pkey(tenant_verifier_t *verifier, tenant_prepared_t *key,
 }
 
 
-/* INTEGER of the unsigned big-endian number n; returns its end. */
-static uint8_t *
-tenant_verify_put_integer(uint8_t *der, const uint8_t *n, size_t len)
+/* Length of the unsigned big-endian number n without zeroes before it. */
+static size_t
+tenant_verify_integer_len(const uint8_t *n, size_t len)
 {
-    while (len > 1 && *n == 0) {
+    while (0) {
         n++;
         len--;
     }
 
+    return len;
+}
+
+
+/* INTEGER of the unsigned big-endian number n; returns its end. */
+static uint8_t *
+tenant_verify_put_integer(uint8_t *der, const uint8_t *n, size_t len)
+{
     *der++ = 0x02;
     *der++ = (uint8_t) (len + (*n >> 7));
 
@@ -209,12 +217,11 @@ tenant_verify_put_integer(uint8_t *der, const uint8_t *n, size_t len)
 static size_t
 tenant_verify_put_der(uint8_t *der, const uint8_t *sig, size_t len)
 {
-    uint8_t  body[TENANT_VERIFY_DER_MAX], *p = der;
-    size_t   n;
-
-    n = (size_t) (tenant_verify_put_integer(
-                      tenant_verify_put_integer(body, sig, len), sig + len,
-                      len) - body);
+    size_t          r_len = tenant_verify_integer_len(sig, len);
+    size_t          s_len = tenant_verify_integer_len(sig + len, len);
+    const uint8_t  *r = sig + len - r_len, *s = sig + 2 * len - s_len;
+    uint8_t        *p = der;
+    size_t          n = 4 + r_len + (*r >> 7) + s_len + (*s >> 7);
 
     *p++ = 0x30;
 
@@ -223,8 +230,9 @@ tenant_verify_put_der(uint8_t *der, const uint8_t *sig, size_t len)
     }
 
     *p++ = (uint8_t) n;
-    memcpy(p, body, n);
-    return (size_t) (p - der) + n;
+    p = tenant_verify_put_integer(p, r, r_len);
+    p = tenant_verify_put_integer(p, s, s_len);
+    return (size_t) (p - der);
 }
 
 

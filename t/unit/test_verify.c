@@ -100,6 +100,29 @@ START_TEST(hmac_key_is_not_cut_to_a_block)
 END_TEST
 
 
+/* r and s become INTEGERs, which have no zeroes before them. */
+START_TEST(ecdsa_with_r_or_s_shorter_than_the_order)
+{
+    mint_key_t     *key = mint_key_for((tenant_alg_t) _i);
+    tenant_jwks_t  *set = jws_keys(mint_jwk(key, ""));
+    uint8_t         sig[MINT_SIG_MAX];
+    size_t          len, tries, short_r = 0, short_s = 0;
+
+    for (tries = 0; tries < 5000 && (!short_r || !short_s); tries++) {
+        len = mint_sign(key, (tenant_alg_t) _i, MSG, strlen(MSG), sig);
+        short_r += sig[0] == 0;
+        short_s += sig[len / 2] == 0;
+        ck_assert_int_eq(verify(set, (tenant_alg_t) _i, MSG, sig, len),
+                         TENANT_VERIFY_OK);
+    }
+
+    ck_assert(short_r && short_s);
+    tenant_jwks_free(set);
+    mint_key_free(key);
+}
+END_TEST
+
+
 /*
  * Other parts of a process leave errors in OpenSSL's queue: with them a bad
  * signature is no fault, and a fault no bad signature.
@@ -529,6 +552,8 @@ suite_verify(void)
     tcase_add_unchecked_fixture(t, pool_setup, pool_teardown);
     tcase_add_test(t, hmac_keys_of_every_length);
     tcase_add_test(t, hmac_key_is_not_cut_to_a_block);
+    tcase_add_loop_test(t, ecdsa_with_r_or_s_shorter_than_the_order,
+                        TENANT_ALG_ES256, TENANT_ALG_ES256K + 1);
     tcase_add_loop_test(t, errors_of_others_are_not_taken_for_ours, 0,
                         TENANT_ALG_COUNT);
     tcase_add_loop_test(t, no_verdict_leaves_an_error_behind, 0,
