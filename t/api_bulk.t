@@ -115,6 +115,25 @@ my $long = import_lines('', { kind => 'tenants', object => {
     id => 'long', tier => 'basic', name => 'x' x 1_100_000 } }, tenant('i5'));
 is(statuses($long), '413 201', 'a line that is too long is refused alone');
 
+# what is longer than any piece in which a body is read is one line all the
+# same: no part of it is a change, even if it is all that is in a piece
+{
+    my $piece = 17 * 65_536;
+    my $line = $Json->encode(tenant('smuggled'));
+    my $answer = ask(POST => 'import',
+        '[' . ' ' x ($piece - 1)
+        . $line . ' ' x ($piece - length $line) . "]\n"
+        . join('', map { $Json->encode($_) . "\n" }
+                       { kind => 'agents', object => { id => 'after' } },
+                       { kind => 'agents', op => 'delete',
+                         object => { id => 'after' } }),
+        'application/x-ndjson');
+
+    is(statuses($answer), '413 201 204', 'a line of many pieces is one line');
+    is(($answer->body =~ /"line":(\d+)/g)[-1], 3, '... and is counted once');
+    ok(!exists_tenant('smuggled'), '... nothing in it is done');
+}
+
 is(ask(POST => 'import', '{}')->status, 415, 'an import has its media type');
 
 # more than a job, than a buffer, than the memory of the body

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_tenant_api.h"
+#include "tenant_lines.h"
 
 
 #define NGX_HTTP_TENANT_IMPORT_LINES   500     /* of a job */
@@ -16,17 +17,15 @@
 
 
 typedef struct {
-    u_char      *buf;                          /* of a body in a file */
-    u_char      *pos;                          /* what is not looked at yet */
-    u_char      *last;
-    off_t        offset;                       /* of what follows "last" */
-    ngx_uint_t   line;                         /* number of the newest one */
-    ngx_uint_t   first;                        /* of the job */
-    ngx_uint_t   refused;
-    ngx_uint_t   done;                         /* changes of the job */
-    ngx_uint_t   total;                        /* of all */
-    unsigned     single:1;
-    unsigned     end:1;                        /* of the body */
+    tenant_lines_t   lines;                    /* of the body */
+    ngx_fd_t         fd;                       /* if it is in a file */
+    off_t            offset;                   /* of what is read next */
+    ngx_uint_t       first;                    /* line of the job */
+    ngx_uint_t       refused;
+    ngx_uint_t       done;                     /* changes of the job */
+    ngx_uint_t       total;                    /* of all */
+    unsigned         single:1;
+    unsigned         end:1;                    /* of the body */
 } ngx_http_tenant_import_t;
 
 
@@ -34,17 +33,15 @@ static ngx_int_t ngx_http_tenant_api_run_import(ngx_http_tenant_job_t *job,
     ngx_http_tenant_changes_t *changes);
 static ngx_int_t ngx_http_tenant_api_import_single(
     ngx_http_tenant_api_t *api);
-static ngx_int_t ngx_http_tenant_api_import_line(
-    ngx_http_tenant_import_t *import, ngx_fd_t fd, ngx_str_t *line);
-static ngx_int_t ngx_http_tenant_api_import_fill(
-    ngx_http_tenant_import_t *import, ngx_fd_t fd);
+static ssize_t ngx_http_tenant_api_import_piece(void *data, char *dst,
+    size_t len);
 static ngx_int_t ngx_http_tenant_api_import_change(
     ngx_http_tenant_api_t *api, ngx_http_tenant_changes_t *changes,
-    ngx_str_t *line);
+    tenant_str_t line);
 static ngx_int_t ngx_http_tenant_api_import_do(
     ngx_http_tenant_changes_t *changes, ngx_http_tenant_change_t *change);
 static ngx_int_t ngx_http_tenant_api_import_read(
-    ngx_http_tenant_change_t *change, ngx_str_t *line, json_t **root);
+    ngx_http_tenant_change_t *change, tenant_str_t line, json_t **root);
 static void ngx_http_tenant_api_import_result(ngx_http_tenant_api_t *api,
     ngx_uint_t line, ngx_http_tenant_change_t *change);
 static void ngx_http_tenant_api_import_done(ngx_http_tenant_job_t *job);
@@ -67,6 +64,8 @@ static const ngx_str_t  ngx_http_tenant_import_ops[] = {
 void
 ngx_http_tenant_api_import(ngx_http_tenant_api_t *api)
 {
+    char                      *buf;
+    size_t                     room;
     ngx_http_tenant_import_t  *import;
 
     import = ngx_pcalloc(api->pool, sizeof(ngx_http_tenant_import_t));
@@ -80,20 +79,23 @@ ngx_http_tenant_api_import(ngx_http_tenant_api_t *api)
     import->single = api->target.atomic || api->target.dry_run;
 
     if (api->fd == NGX_INVALID_FILE) {
-        import->pos = api->body.data;
-        import->last = api->body.data + api->body.len;
-        import->offset = api->body.len;
+        tenant_lines_text(&import->lines, (char *) api->body.data,
+                          api->body.len, NGX_HTTP_TENANT_IMPORT_LINE);
 
     } else {
-        import->buf = ngx_palloc(api->pool, NGX_HTTP_TENANT_IMPORT_LINE
-                                            + NGX_HTTP_TENANT_IMPORT_READ);
-        if (import->buf == NULL) {
+        room = NGX_HTTP_TENANT_IMPORT_LINE + NGX_HTTP_TENANT_IMPORT_READ;
+
+        buf = ngx_palloc(api->pool, room);
+        if (buf == NULL) {
             ngx_http_tenant_api_finish(api, NGX_HTTP_INTERNAL_SERVER_ERROR);
             return;
         }
 
-        import->pos = import->buf;
-        import->last = import->buf;
+        import->fd = api->fd;
+
+        tenant_lines_pieces(&import->lines, buf, room,
+                            NGX_HTTP_TENANT_IMPORT_LINE,
+                            ngx_http_tenant_api_import_piece, import);
     }
 
     api->status = NGX_HTTP_OK;
@@ -112,35 +114,44 @@ ngx_http_tenant_api_run_import(ngx_http_tenant_job_t *job,
     ngx_http_tenant_changes_t *changes)
 {
     ngx_int_t                  rc;
-    ngx_str_t                  line;
     ngx_uint_t                 max;
+    tenant_str_t               line;
     ngx_http_tenant_api_t     *api;
     ngx_http_tenant_import_t  *import;
 
     api = job->data;
     import = api->work;
 
-    import->first = import->line + 1;
+    import->first = import->lines.number + 1;
     import->done = 0;
 
     max = import->single ? NGX_HTTP_TENANT_IMPORT_SINGLE
                          : NGX_HTTP_TENANT_IMPORT_LINES;
 
-    while (import->line - import->first + 1 < max) {
+    while (import->lines.number - import->first + 1 < max) {
 
-        rc = ngx_http_tenant_api_import_line(import, api->fd, &line);
+        switch (tenant_lines_next(&import->lines, &line)) {
 
-        if (rc == NGX_DONE) {
-            import->end = 1;
+        case TENANT_LINES_LINE:
+        case TENANT_LINES_TOO_LONG:
+            rc = ngx_http_tenant_api_import_change(api, changes, line);
             break;
-        }
 
-        if (rc == NGX_OK) {
-            rc = ngx_http_tenant_api_import_change(api, changes, &line);
+        case TENANT_LINES_END:
+            import->end = 1;
+            rc = NGX_DONE;
+            break;
+
+        default:
+            rc = NGX_ERROR;
         }
 
         if (rc == NGX_ERROR) {
             return NGX_ERROR;
+        }
+
+        if (rc == NGX_DONE) {
+            break;
         }
     }
 
@@ -179,93 +190,32 @@ ngx_http_tenant_api_import_single(ngx_http_tenant_api_t *api)
 }
 
 
-/* NGX_DONE: there is none; those that are empty have no answer. */
-
-static ngx_int_t
-ngx_http_tenant_api_import_line(ngx_http_tenant_import_t *import, ngx_fd_t fd,
-    ngx_str_t *line)
+static ssize_t
+ngx_http_tenant_api_import_piece(void *data, char *dst, size_t len)
 {
-    u_char     *p;
-    ngx_int_t   rc;
+    ngx_http_tenant_import_t  *import = data;
 
-    for ( ;; ) {
-        p = ngx_strlchr(import->pos, import->last, LF);
-
-        if (p == NULL && fd != NGX_INVALID_FILE
-            && import->last - import->pos < NGX_HTTP_TENANT_IMPORT_LINE)
-        {
-            rc = ngx_http_tenant_api_import_fill(import, fd);
-
-            if (rc == NGX_OK) {
-                continue;
-            }
-
-            if (rc == NGX_ERROR) {
-                return NGX_ERROR;
-            }
-        }
-
-        if (p == NULL) {
-            if (import->pos == import->last) {
-                return NGX_DONE;
-            }
-
-            p = import->last;
-        }
-
-        line->data = import->pos;
-        line->len = p - import->pos;
-
-        import->pos = p < import->last ? p + 1 : p;
-        import->line++;
-
-        while (line->len && (line->data[line->len - 1] == CR
-                             || line->data[line->len - 1] == ' '))
-        {
-            line->len--;
-        }
-
-        if (line->len) {
-            return NGX_OK;
-        }
-    }
-}
-
-
-/* NGX_DONE: that was all. */
-
-static ngx_int_t
-ngx_http_tenant_api_import_fill(ngx_http_tenant_import_t *import, ngx_fd_t fd)
-{
-    size_t   len;
     ssize_t  n;
 
-    len = import->last - import->pos;
-
-    if (import->pos > import->buf) {
-        ngx_memmove(import->buf, import->pos, len);
-        import->pos = import->buf;
-        import->last = import->buf + len;
-    }
-
-    n = pread(fd, import->last, NGX_HTTP_TENANT_IMPORT_READ, import->offset);
+    n = pread(import->fd, dst, len, import->offset);
 
     if (n == -1) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_errno,
                       "pread() of a body failed");
-        return NGX_ERROR;
+        return -1;
     }
 
-    import->last += n;
     import->offset += n;
 
-    return n ? NGX_OK : NGX_DONE;
+    return n;
 }
 
 
+/* A line without data is one that is too long. */
+
 static ngx_int_t
 ngx_http_tenant_api_import_change(ngx_http_tenant_api_t *api,
-    ngx_http_tenant_changes_t *changes, ngx_str_t *line)
+    ngx_http_tenant_changes_t *changes, tenant_str_t line)
 {
     json_t                    *root;
     ngx_int_t                  rc;
@@ -307,7 +257,8 @@ ngx_http_tenant_api_import_change(ngx_http_tenant_api_t *api,
         if (rc == NGX_DECLINED || import->refused == 0
             || !api->target.atomic)
         {
-            ngx_http_tenant_api_import_result(api, import->line, &change);
+            ngx_http_tenant_api_import_result(api, import->lines.number,
+                                              &change);
         }
     }
 
@@ -356,7 +307,7 @@ ngx_http_tenant_api_import_do(ngx_http_tenant_changes_t *changes,
 
 static ngx_int_t
 ngx_http_tenant_api_import_read(ngx_http_tenant_change_t *change,
-    ngx_str_t *line, json_t **root)
+    tenant_str_t line, json_t **root)
 {
     tenant_json_error_t            jerr;
     ngx_http_tenant_json_t         at, object;
@@ -375,7 +326,14 @@ ngx_http_tenant_api_import_read(ngx_http_tenant_change_t *change,
     ngx_memzero(&at, sizeof(ngx_http_tenant_json_t));
     ngx_memzero(&err, sizeof(ngx_http_tenant_json_error_t));
 
-    *root = tenant_json_parse((char *) line->data, line->len, &limits, &jerr);
+    if (line.data == NULL) {
+        return ngx_http_tenant_change_fail(change,
+                   ngx_http_tenant_problem(NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                       "too-large", "the line has more than %d bytes",
+                       NGX_HTTP_TENANT_IMPORT_LINE));
+    }
+
+    *root = tenant_json_parse(line.data, line.len, &limits, &jerr);
 
     if (*root == NULL) {
         if (jerr.code == TENANT_JSON_NO_MEMORY) {
@@ -383,13 +341,9 @@ ngx_http_tenant_api_import_read(ngx_http_tenant_change_t *change,
         }
 
         return ngx_http_tenant_change_fail(change,
-                   jerr.code == TENANT_JSON_TOO_LARGE
-                   ? ngx_http_tenant_problem(NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
-                         "too-large", "the line has more than %d bytes",
-                         NGX_HTTP_TENANT_IMPORT_LINE)
-                   : ngx_http_tenant_problem(NGX_HTTP_BAD_REQUEST,
-                         "invalid-json", "column %uz: %s", jerr.offset + 1,
-                         tenant_json_reason(jerr.code)));
+                   ngx_http_tenant_problem(NGX_HTTP_BAD_REQUEST,
+                       "invalid-json", "column %uz: %s", jerr.offset + 1,
+                       tenant_json_reason(jerr.code)));
     }
 
     at.value = *root;
@@ -514,8 +468,9 @@ ngx_http_tenant_api_import_done(ngx_http_tenant_job_t *job)
 
         ngx_log_error(level, api->request->connection->log, 0,
                       "tenant api: imported %ui lines, %ui changes, "
-                      "%ui refused%s", import->line, import->total,
-                      import->refused, job->dry ? ", dry run" : "");
+                      "%ui refused%s", (ngx_uint_t) import->lines.number,
+                      import->total, import->refused,
+                      job->dry ? ", dry run" : "");
     }
 
     api->request->headers_out.content_length_n = -1;

@@ -164,6 +164,7 @@ main(void)
     srunner_add_suite(runner, suite_claims());
     srunner_add_suite(runner, suite_discovery());
     srunner_add_suite(runner, suite_target());
+    srunner_add_suite(runner, suite_lines());
     srunner_add_suite(runner, suite_introspection());
     srunner_add_suite(runner, suite_secret());
     srunner_add_suite(runner, suite_actor());

@@ -26,6 +26,7 @@ Suite *suite_json(void);
 Suite *suite_jwks(void);
 Suite *suite_jws(void);
 Suite *suite_libjwt(void);
+Suite *suite_lines(void);
 Suite *suite_rules(void);
 Suite *suite_secret(void);
 Suite *suite_sessions(void);

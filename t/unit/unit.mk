@@ -63,7 +63,7 @@ coverage-unit:
 FUZZ_SECONDS  ?= 30
 FUZZ_CC       ?= clang-14
 FUZZ_TARGETS  := fuzz_token fuzz_jwks fuzz_rules fuzz_value fuzz_discovery \
-                 fuzz_introspection fuzz_target
+                 fuzz_introspection fuzz_target fuzz_lines
 
 $(BUILD)/fuzz/%: t/fuzz/%.c $(IDENTITY_SRCS) $(REGISTRY_SRCS)
 	@mkdir -p $(@D)
