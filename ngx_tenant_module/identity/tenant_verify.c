@@ -188,7 +188,7 @@ tenant_verify_pkey(tenant_verifier_t *verifier, tenant_prepared_t *key,
 static size_t
 tenant_verify_integer_len(const uint8_t *n, size_t len)
 {
-    while (0) {
+    while (len > 1 && *n == 0) {
         n++;
         len--;
     }
