@@ -208,6 +208,19 @@ like($Server->error_log, qr/\(invalid-token\): the token was revoked/,
 remove(revocations => "jti:$iss one");
 is(settles(200), 200, '... until that is withdrawn');
 
+# names are hashed in words and blocks
+my @ids = map { substr 'abcdefghijklmnopqrstuvwxyz' x 30, 0, $_ }
+              1 .. 20, 220 .. 240, 256, 700;
+
+revoke("jti:$iss $_", issuer => $iss, jti => $_) for @ids;
+settles('401 invalid-token', jti => $ids[-1]);
+is(join(' ', grep { ask(jti => $_) ne '401 invalid-token' } @ids), '',
+   'a jti may be of any length');
+is(join(' ', grep { ask(jti => $_) ne 200 }
+                  map { ($_ . '-', "-$_") } @ids), '',
+   '... and what begins or ends like one is another');
+remove(revocations => "jti:$iss $_") for @ids;
+
 revoke("sub:$iss bob", issuer => $iss, sub => 'bob');
 is(settles('401 invalid-token'), '401 invalid-token',
    'all tokens of a subject are revoked');

@@ -3,7 +3,19 @@
 #include <openssl/rand.h>
 
 
-#define NGX_HTTP_TENANT_REVOKED_MIN  64     /* entries */
+#define NGX_HTTP_TENANT_REVOKED_MIN    64   /* entries */
+
+/* bytes that are hashed at a time: most names; of uint64_t */
+#define NGX_HTTP_TENANT_REVOKED_BLOCK  256
+
+
+/* Of text that comes in parts, the same for any parts that make it up. */
+typedef struct {
+    uint64_t   state;
+    size_t     len;         /* bytes so far */
+    size_t     used;        /* of them, in the block */
+    u_char     block[NGX_HTTP_TENANT_REVOKED_BLOCK + sizeof(uint64_t)];
+} ngx_http_tenant_revoked_hash_t;
 
 
 static ngx_int_t ngx_http_tenant_revoked_create(
@@ -21,9 +33,12 @@ static ngx_uint_t ngx_http_tenant_revoked_match(
 static uint64_t ngx_http_tenant_revoked_name(
     const ngx_http_tenant_revoked_t *revoked, const char *kind,
     const ngx_str_t *first, const ngx_str_t *second);
-static uint64_t ngx_http_tenant_revoked_hash(uint64_t hash,
-    const u_char *data, size_t len);
-static uint64_t ngx_http_tenant_revoked_mix(uint64_t hash);
+static void ngx_http_tenant_revoked_hash(
+    ngx_http_tenant_revoked_hash_t *hash, const u_char *data, size_t len);
+static void ngx_http_tenant_revoked_hash_block(
+    ngx_http_tenant_revoked_hash_t *hash);
+static ngx_inline uint64_t ngx_http_tenant_revoked_mix(uint64_t state,
+    uint64_t word);
 
 
 ngx_int_t
@@ -292,42 +307,81 @@ static uint64_t
 ngx_http_tenant_revoked_name(const ngx_http_tenant_revoked_t *revoked,
     const char *kind, const ngx_str_t *first, const ngx_str_t *second)
 {
-    uint64_t  hash;
+    uint64_t                        key;
+    ngx_http_tenant_revoked_hash_t  hash;
 
-    hash = ngx_http_tenant_revoked_hash(revoked->seed[0], (u_char *) kind,
-                                        ngx_strlen(kind));
-    hash = ngx_http_tenant_revoked_hash(hash, first->data, first->len);
+    hash.state = revoked->seed[0];
+    hash.len = 0;
+    hash.used = 0;
+
+    ngx_http_tenant_revoked_hash(&hash, (u_char *) kind, ngx_strlen(kind));
+    ngx_http_tenant_revoked_hash(&hash, first->data, first->len);
 
     if (second->len) {
-        hash = ngx_http_tenant_revoked_hash(hash, (u_char *) " ", 1);
-        hash = ngx_http_tenant_revoked_hash(hash, second->data, second->len);
+        ngx_http_tenant_revoked_hash(&hash, (u_char *) " ", 1);
+        ngx_http_tenant_revoked_hash(&hash, second->data, second->len);
     }
 
-    hash = ngx_http_tenant_revoked_mix(hash ^ revoked->seed[1]);
+    ngx_http_tenant_revoked_hash_block(&hash);
 
-    return hash ? hash : 1;
+    key = ngx_http_tenant_revoked_mix(hash.state,
+                                      hash.len ^ revoked->seed[1]);
+
+    return key ? key : 1;
 }
 
 
-/* FNV-1a from a secret beginning, byte by byte: parts may be hashed apart. */
-
-static uint64_t
-ngx_http_tenant_revoked_hash(uint64_t hash, const u_char *data, size_t len)
+static void
+ngx_http_tenant_revoked_hash(ngx_http_tenant_revoked_hash_t *hash,
+    const u_char *data, size_t len)
 {
-    size_t  i;
+    size_t  n;
 
-    for (i = 0; i < len; i++) {
-        hash = (hash ^ data[i]) * 0x100000001b3;
+    hash->len += len;
+
+    while (len > NGX_HTTP_TENANT_REVOKED_BLOCK - hash->used) {
+        n = NGX_HTTP_TENANT_REVOKED_BLOCK - hash->used;
+
+        ngx_memcpy(hash->block + hash->used, data, n);
+        data += n;
+        len -= n;
+
+        hash->used += n;
+        ngx_http_tenant_revoked_hash_block(hash);
     }
 
-    return hash;
+    ngx_memcpy(hash->block + hash->used, data, len);
+    hash->used += len;
 }
 
 
-static uint64_t
-ngx_http_tenant_revoked_mix(uint64_t hash)
-{
-    hash = (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15;
+/* A block that is not full is the last one: zeros make its last word whole. */
 
-    return hash ^ (hash >> 32);
+static void
+ngx_http_tenant_revoked_hash_block(ngx_http_tenant_revoked_hash_t *hash)
+{
+    u_char    *p, *last;
+    uint64_t   word, state;
+
+    ngx_memzero(hash->block + hash->used, sizeof(uint64_t));
+
+    state = hash->state;
+    last = hash->block + hash->used;
+
+    for (p = hash->block; p < last; p += sizeof(uint64_t)) {
+        ngx_memcpy(&word, p, sizeof(uint64_t));
+        state = ngx_http_tenant_revoked_mix(state, word);
+    }
+
+    hash->state = state;
+    hash->used = 0;
+}
+
+
+static ngx_inline uint64_t
+ngx_http_tenant_revoked_mix(uint64_t state, uint64_t word)
+{
+    state = (state ^ word) * 0x9e3779b97f4a7c15;
+
+    return state ^ (state >> 32);
 }
