@@ -180,43 +180,30 @@ tenant_claim_texts(tenant_claim_texts_t *texts, const tenant_value_t *value,
 }
 
 
-static bool
-tenant_claim_word_next(tenant_str_t *words, tenant_str_t *text)
+bool
+tenant_claim_words_next(tenant_str_t *words, tenant_str_t *text)
 {
-    const char  *p = words->data, *end = words->data + words->len;
+    const char  *p = words->data, *end = words->data + words->len, *space;
 
     while (p < end && *p == ' ') {
         p++;
     }
 
+    if (p == end) {
+        words->len = 0;
+        return false;
+    }
+
+    space = memchr(p, ' ', (size_t) (end - p));
+
+    if (space == NULL) {
+        space = end;
+    }
+
     text->data = p;
-    p = memchr(p, ' ', (size_t) (end - p));
-
-    if (p == NULL) {
-        p = end;
-    }
-
-    text->len = (size_t) (p - text->data);
-    words->data = p;
-    words->len = (size_t) (end - p);
-    return text->len != 0;
-}
-
-
-bool
-tenant_claim_texts_next(tenant_claim_texts_t *texts, tenant_str_t *text)
-{
-    if (texts->left == 0) {
-        return texts->words.len != 0
-               && tenant_claim_word_next(&texts->words, text);
-    }
-
-    /* a string, as tenant_claim_texts() has seen */
-    text->data = texts->next->u.text;
-    text->len = texts->next->len;
-
-    texts->next++;
-    texts->left--;
+    text->len = (size_t) (space - p);
+    words->data = space;
+    words->len = (size_t) (end - space);
     return true;
 }
 

@@ -51,8 +51,25 @@ typedef struct {
 bool tenant_claim_texts(tenant_claim_texts_t *texts,
     const tenant_value_t *value, bool words);
 
+/* Takes the next word off words, which spaces separate; false: no word. */
+bool tenant_claim_words_next(tenant_str_t *words, tenant_str_t *text);
+
 /* The next text, borrowed from value; false at the end. */
-bool tenant_claim_texts_next(tenant_claim_texts_t *texts, tenant_str_t *text);
+static inline bool
+tenant_claim_texts_next(tenant_claim_texts_t *texts, tenant_str_t *text)
+{
+    if (texts->left == 0) {
+        return texts->words.len != 0
+               && tenant_claim_words_next(&texts->words, text);
+    }
+
+    /* a string, as tenant_claim_texts() has seen */
+    *text = (tenant_str_t) { texts->next->u.text, texts->next->len };
+
+    texts->next++;
+    texts->left--;
+    return true;
+}
 
 
 /*

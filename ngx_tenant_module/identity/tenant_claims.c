@@ -60,24 +60,23 @@ tenant_claims_describe(tenant_claims_result_t result)
 
 
 /* False if the claim is there and is no NumericDate. */
-static bool
-tenant_claims_date(const tenant_value_t *claims, tenant_str_t name,
-    tenant_claims_date_t *date)
+static inline bool
+tenant_claims_date(const tenant_value_t *value, tenant_claims_date_t *date)
 {
-    const tenant_value_t  *value = tenant_value_get(claims, name);
-
     date->present = value != NULL;
-    date->seconds = tenant_value_number(value);
+    date->seconds = 0;
 
     if (value == NULL) {
         return true;
     }
 
     if (value->kind == TENANT_VALUE_INTEGER) {
+        date->seconds = (double) value->u.integer;
         return value->u.integer >= 0
                && value->u.integer <= TENANT_CLAIMS_DATE_MAX;
     }
 
+    date->seconds = tenant_value_number(value);
     return value->kind == TENANT_VALUE_REAL && date->seconds >= 0
            && date->seconds <= (double) TENANT_CLAIMS_DATE_MAX;
 }
@@ -140,9 +139,11 @@ tenant_claims_check_dates(const tenant_rules_t *rules,
     tenant_claims_result_t  result;
     tenant_claims_date_t    exp, nbf, iat;
 
-    if (!tenant_claims_date(claims, tenant_str("exp"), &exp)
-        || !tenant_claims_date(claims, tenant_str("nbf"), &nbf)
-        || !tenant_claims_date(claims, tenant_str("iat"), &iat))
+    if (!tenant_claims_date(tenant_value_get(claims, tenant_str("exp")), &exp)
+        || !tenant_claims_date(tenant_value_get(claims, tenant_str("nbf")),
+                               &nbf)
+        || !tenant_claims_date(tenant_value_get(claims, tenant_str("iat")),
+                               &iat))
     {
         return TENANT_CLAIMS_MALFORMED;
     }
@@ -346,13 +347,13 @@ tenant_claims_check_required(const tenant_rules_t *rules,
     tenant_str_t  token_use;
     size_t        i;
 
-    token_use = tenant_value_text(tenant_value_get(claims,
-                                                   tenant_str("token_use")));
+    if (rules->token_use.data != NULL) {
+        token_use = tenant_value_text(
+                        tenant_value_get(claims, tenant_str("token_use")));
 
-    if (rules->token_use.data != NULL
-        && !tenant_str_eq(rules->token_use, token_use))
-    {
-        return TENANT_CLAIMS_TOKEN_USE;
+        if (!tenant_str_eq(rules->token_use, token_use)) {
+            return TENANT_CLAIMS_TOKEN_USE;
+        }
     }
 
     for (i = 0; i < rules->nrequired; i++) {
@@ -442,11 +443,13 @@ tenant_claims_tenant(const tenant_rules_t *rules, const tenant_value_t *claims,
         value = tenant_claim_find(claims, rules->tenant_path);
     }
 
-    *tenant = tenant_claims_text(claims, rules->tenant_path);
+    *tenant = tenant_value_text(value);
 
-    if (tenant->data != NULL) {
+    if (tenant->len != 0) {
         return TENANT_CLAIMS_OK;
     }
+
+    *tenant = (tenant_str_t) { NULL, 0 };
 
     /* a bound issuer needs no claim, but one that is there must be read */
     return rules->bound && value == NULL ? TENANT_CLAIMS_OK
