@@ -56,7 +56,7 @@ tenant_json_plain(const uint8_t **pos, const uint8_t *end)
             ends = tenant_json_ends(p);
 
             if (ends != 0) {
-                p += tenant_json_first(ends);
+                p += __builtin_ctzll(ends);
                 break;
             }
         }

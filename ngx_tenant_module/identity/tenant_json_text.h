@@ -38,13 +38,14 @@ tenant_json_word(const uint8_t *p)
 #define TENANT_JSON_LOW   UINT64_C(0x7f7f7f7f7f7f7f7f)
 
 /*
- * Which of eight bytes end a run of ASCII that stands for itself: the high
- * bit of each that is '"', '\\', a control character or no ASCII.
+ * Which of eight bytes end a run of ASCII that stands for itself: '"', '\\',
+ * control characters and what is no ASCII.  A bit for each, the first byte's
+ * the lowest.
  */
 static inline uint64_t
 tenant_json_ends_portable(const uint8_t *p)
 {
-    uint64_t  w = tenant_json_word(p), quote, backslash, printing;
+    uint64_t  w = tenant_json_word(p), quote, backslash, printing, ends;
 
     /* of each byte the lower seven bits; none carries into the next */
     quote = ((w ^ TENANT_JSON_ONES * '"') & TENANT_JSON_LOW)
@@ -53,20 +54,18 @@ tenant_json_ends_portable(const uint8_t *p)
                 + TENANT_JSON_LOW;
     printing = (w & TENANT_JSON_LOW) + TENANT_JSON_ONES * (0x80 - 0x20);
 
-    return (~(quote & backslash & printing) | w) & ~TENANT_JSON_LOW;
+    ends = (~(quote & backslash & printing) | w) & ~TENANT_JSON_LOW;
+
+    /* the high bits of all bytes, side by side */
+    return (ends >> 7) * UINT64_C(0x0102040810204080) >> 56;
 }
 
 
-/*
- * tenant_json_ends() says that of TENANT_JSON_STEP bytes, with
- * TENANT_JSON_BITS for each, the first byte's lowest.  tenant_json_first()
- * is the index of the first that ends the run.
- */
+/* The same of TENANT_JSON_STEP bytes. */
 
 #ifdef __SSE2__
 
 #define TENANT_JSON_STEP  16
-#define TENANT_JSON_BITS  1
 
 static inline uint64_t
 tenant_json_ends(const uint8_t *p)
@@ -74,26 +73,21 @@ tenant_json_ends(const uint8_t *p)
     __m128i  bytes = _mm_loadu_si128((const __m128i *) p);
 
     /* bytes from 0x80 on are negative, and so below the space, too */
-    return (unsigned) _mm_movemask_epi8(
-               _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
-                   _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
-                       _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')))));
+    return 0xffff
+           ^ (unsigned) _mm_movemask_epi8(
+                 _mm_andnot_si128(
+                     _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+                                  _mm_cmpeq_epi8(bytes,
+                                                 _mm_set1_epi8('\\'))),
+                     _mm_cmpgt_epi8(bytes, _mm_set1_epi8(0x1f))));
 }
 
 #else
 
 #define TENANT_JSON_STEP  8
-#define TENANT_JSON_BITS  8
 #define tenant_json_ends  tenant_json_ends_portable
 
 #endif
-
-
-static inline size_t
-tenant_json_first(uint64_t ends)
-{
-    return (size_t) __builtin_ctzll(ends) / TENANT_JSON_BITS;
-}
 
 
 /* Whether the eight bytes at p are digits, and the number they make. */

@@ -16,7 +16,8 @@ typedef struct {
     const uint8_t               *end;
     const tenant_json_limits_t  *limits;
     tenant_tape_t               *tape;
-    tenant_value_t              *next;      /* free values of the tape */
+    tenant_value_t              *values;    /* of the tape */
+    tenant_value_t              *next;      /* those that are free */
     tenant_value_t              *last;      /*   are before this */
     size_t                       left;      /* values that may come; names do
                                                not count */
@@ -77,50 +78,51 @@ tenant_value_grow(tenant_value_reader_t *r, const uint8_t *p)
 
     tape->values = values;
     tape->room = room;
+    r->values = values;
     r->next = values + used;
     r->last = values + room;
     return true;
 }
 
 
-/* The next value of the tape, NULL is no memory. */
-TENANT_VALUE_USUAL tenant_value_t *
-tenant_value_add(tenant_value_reader_t *r, const uint8_t *p)
+/* Whether r->next can be written; if not, no memory is the error. */
+TENANT_VALUE_USUAL bool
+tenant_value_room(tenant_value_reader_t *r, const uint8_t *p)
 {
-    if (r->next == r->last && !tenant_value_grow(r, p)) {
-        return NULL;
-    }
-
-    return r->next++;
+    return r->next != r->last || tenant_value_grow(r, p);
 }
 
 
-/*
- * ws = *( SP / HT / LF / CR )
- *
- * Moves *p behind it and returns the byte there, or -1 at the end.
- */
+/* ws = *( SP / HT / LF / CR ) */
+TENANT_VALUE_UNUSUAL const uint8_t *
+tenant_value_space(const tenant_value_reader_t *r, const uint8_t *p)
+{
+    while (p < r->end
+           && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))
+    {
+        p++;
+    }
+
+    return p;
+}
+
+
+/* Moves *p behind white space and returns the byte there, or -1: the end. */
 TENANT_VALUE_USUAL int
-tenant_value_peek(const tenant_value_reader_t *r, const uint8_t **pos)
+tenant_value_peek(const tenant_value_reader_t *r, const uint8_t **p)
 {
-    const uint8_t  *p = *pos;
-
-    for (; p < r->end; p++) {
-        if (*p > ' ' || (*p != ' ' && *p != '\t' && *p != '\n' && *p != '\r'))
-        {
-            *pos = p;
-            return *p;
-        }
+    if (*p < r->end && **p > ' ') {
+        return **p;
     }
 
-    *pos = p;
-    return -1;
+    *p = tenant_value_space(r, *p);
+    return *p < r->end ? **p : -1;
 }
 
 
-/* To the byte that ends a run of ASCII that stands for itself. */
-TENANT_VALUE_USUAL const uint8_t *
-tenant_value_plain(const tenant_value_reader_t *r, const uint8_t *p)
+/* The same as below, further than a step. */
+TENANT_VALUE_UNUSUAL const uint8_t *
+tenant_value_plain_on(const tenant_value_reader_t *r, const uint8_t *p)
 {
     uint64_t  ends;
     size_t    seen;
@@ -129,7 +131,7 @@ tenant_value_plain(const tenant_value_reader_t *r, const uint8_t *p)
         ends = tenant_json_ends(p);
 
         if (ends != 0) {
-            return p + tenant_json_first(ends);
+            return p + (unsigned) __builtin_ctzll(ends);
         }
     }
 
@@ -140,20 +142,57 @@ tenant_value_plain(const tenant_value_reader_t *r, const uint8_t *p)
     /* less than a step is left: with bytes that were seen it is one */
 
     seen = TENANT_JSON_STEP - (size_t) (r->end - p);
-    ends = tenant_json_ends(p - seen) >> seen * TENANT_JSON_BITS;
+    ends = tenant_json_ends(p - seen) >> seen;
 
-    return ends != 0 ? p + tenant_json_first(ends) : r->end;
+    return ends != 0 ? p + (unsigned) __builtin_ctzll(ends) : r->end;
+}
+
+
+/* To the byte that ends a run of ASCII that stands for itself. */
+TENANT_VALUE_USUAL const uint8_t *
+tenant_value_plain(const tenant_value_reader_t *r, const uint8_t *p)
+{
+    uint64_t  ends;
+
+    if (r->end - p >= TENANT_JSON_STEP) {
+        ends = tenant_json_ends(p);
+
+        if (ends != 0) {
+            return p + (unsigned) __builtin_ctzll(ends);
+        }
+    }
+
+    return tenant_value_plain_on(r, p);
+}
+
+
+TENANT_VALUE_USUAL const uint8_t *
+tenant_value_add_string(tenant_value_reader_t *r, const uint8_t *open,
+    size_t len, const uint8_t *p)
+{
+    tenant_value_t  *value;
+
+    if (!tenant_value_room(r, p)) {
+        return NULL;
+    }
+
+    value = r->next++;
+    value->u.text = (const char *) open + 1;
+    value->len = (uint32_t) len;
+    value->kind = TENANT_VALUE_STRING;
+    value->span = 1;
+    return p;
 }
 
 
 /*
- * The rest of a string that has more than ASCII in it, or does not end: all
- * from open to p stands for itself.  What an escape stands for is never
- * longer, so the text is its own buffer.
+ * A string that has more than ASCII in it, or does not end: all from open to
+ * p stands for itself.  What an escape stands for is never longer, so the
+ * text is its own buffer.
  */
 TENANT_VALUE_UNUSUAL const uint8_t *
 tenant_value_unescape(tenant_value_reader_t *r, const uint8_t *open,
-    const uint8_t *p, uint32_t *len)
+    const uint8_t *p)
 {
     const uint8_t       *run = p;
     tenant_json_code_t   code;
@@ -177,8 +216,8 @@ tenant_value_unescape(tenant_value_reader_t *r, const uint8_t *open,
         dst += n;
 
         if (*p == '"') {
-            *len = (uint32_t) (dst - (const char *) open - 1);
-            return p;
+            n = (size_t) (dst - (const char *) open - 1);
+            return tenant_value_add_string(r, open, n, p + 1);
         }
 
         code = tenant_json_escape(&p, r->end, dst, &n);
@@ -197,30 +236,13 @@ tenant_value_unescape(tenant_value_reader_t *r, const uint8_t *open,
 TENANT_VALUE_USUAL const uint8_t *
 tenant_value_string(tenant_value_reader_t *r, const uint8_t *open)
 {
-    const uint8_t   *p = tenant_value_plain(r, open + 1);
-    uint32_t         len = (uint32_t) (p - open - 1);
-    tenant_value_t  *value;
+    const uint8_t  *p = tenant_value_plain(r, open + 1);
 
     if (p == r->end || *p != '"') {
-        p = tenant_value_unescape(r, open, p, &len);
-
-        if (p == NULL) {
-            return NULL;
-        }
+        return tenant_value_unescape(r, open, p);
     }
 
-    p++;
-    value = tenant_value_add(r, p);
-
-    if (value == NULL) {
-        return NULL;
-    }
-
-    value->u.text = (const char *) open + 1;
-    value->len = len;
-    value->kind = TENANT_VALUE_STRING;
-    value->span = 1;
-    return p;
+    return tenant_value_add_string(r, open, (size_t) (p - open - 1), p + 1);
 }
 
 
@@ -244,11 +266,11 @@ tenant_value_numeral(tenant_value_reader_t *r, const uint8_t *first)
         return tenant_value_fail(r, TENANT_JSON_NUMBER, first);
     }
 
-    value = tenant_value_add(r, p);
-
-    if (value == NULL) {
+    if (!tenant_value_room(r, p)) {
         return NULL;
     }
+
+    value = r->next++;
 
     if (real) {
         value->u.text = (const char *) first;
@@ -293,11 +315,11 @@ tenant_value_natural(tenant_value_reader_t *r, const uint8_t *first)
         return tenant_value_numeral(r, first);
     }
 
-    value = tenant_value_add(r, p);
-
-    if (value == NULL) {
+    if (!tenant_value_room(r, p)) {
         return NULL;
     }
+
+    value = r->next++;
 
     value->u.integer = (int64_t) integer;
     value->len = 0;
@@ -320,11 +342,11 @@ tenant_value_literal(tenant_value_reader_t *r, const uint8_t *p,
     }
 
     p += word.len;
-    value = tenant_value_add(r, p);
-
-    if (value == NULL) {
+    if (!tenant_value_room(r, p)) {
         return NULL;
     }
+
+    value = r->next++;
 
     value->u.text = NULL;
     value->len = 0;
@@ -382,14 +404,20 @@ tenant_value_same_name(const tenant_value_t *member, tenant_str_t name)
 }
 
 
-/* Adds the name, which is within the object; false if that has it already. */
+/*
+ * Adds the last value read to the table, as a name of the object that is at
+ * values behind the first of the tape; false if that has it already.
+ */
 TENANT_VALUE_USUAL bool
-tenant_value_index(uint16_t *table, const tenant_value_t *object,
-    const tenant_value_t *name)
+tenant_value_index(const tenant_value_reader_t *r, uint16_t *table, size_t at,
+    size_t behind)
 {
-    unsigned  slot = tenant_value_slot(name->u.text, name->len);
+    const tenant_value_t  *name = r->next - 1, *object;
+    unsigned               slot = tenant_value_slot(name->u.text, name->len);
 
     while (table[slot] != 0) {
+        object = &r->values[at];
+
         if (tenant_value_same_name(&object[table[slot]],
                                    tenant_value_text(name)))
         {
@@ -399,7 +427,7 @@ tenant_value_index(uint16_t *table, const tenant_value_t *object,
         slot = (slot + 1) % TENANT_VALUE_SLOTS;
     }
 
-    table[slot] = (uint16_t) (name - object);
+    table[slot] = (uint16_t) behind;
     return true;
 }
 
@@ -486,7 +514,7 @@ tenant_value_unique(tenant_value_reader_t *r, const uint8_t *p,
     }
 
     names = r->next;
-    name = tenant_value_first(&r->tape->values[object]);
+    name = tenant_value_first(&r->values[object]);
 
     for (i = 0; i < members; i++) {
         names[i] = *name;
@@ -523,9 +551,11 @@ tenant_value_any(tenant_value_reader_t *r, const uint8_t *p, unsigned depth)
         return tenant_value_fail(r, TENANT_JSON_TOO_MANY, p);
     }
 
-    switch (c) {
-    case '"':
+    if (c == '"') {
         return tenant_value_string(r, p);
+    }
+
+    switch (c) {
     case '1': case '2': case '3': case '4': case '5':
     case '6': case '7': case '8': case '9':
         return tenant_value_natural(r, p);
@@ -564,11 +594,12 @@ tenant_value_open(tenant_value_reader_t *r, const uint8_t *p, unsigned depth,
         return false;
     }
 
-    if (tenant_value_add(r, p) == NULL) {
+    if (!tenant_value_room(r, p)) {
         return false;
     }
 
-    *at = (size_t) (r->next - r->tape->values) - 1;
+    *at = (size_t) (r->next - r->values);
+    r->next++;
     return true;
 }
 
@@ -577,7 +608,7 @@ TENANT_VALUE_USUAL tenant_value_t *
 tenant_value_close(tenant_value_reader_t *r, size_t at,
     tenant_value_kind_t kind, size_t n)
 {
-    tenant_value_t  *value = &r->tape->values[at];
+    tenant_value_t  *value = &r->values[at];
 
     value->u.integer = 0;
     value->len = (uint32_t) n;
@@ -593,14 +624,13 @@ tenant_value_close(tenant_value_reader_t *r, size_t at,
  * are looked at when the object is read.
  */
 TENANT_VALUE_USUAL bool
-tenant_value_name(tenant_value_reader_t *r, uint16_t *table, size_t at,
+tenant_value_name(const tenant_value_reader_t *r, uint16_t *table, size_t at,
     size_t members)
 {
-    const tenant_value_t  *object = &r->tape->values[at];
-    const tenant_value_t  *name = r->next - 1;
+    size_t  behind = (size_t) (r->next - r->values) - 1 - at;
 
-    return members >= TENANT_VALUE_FEW || name - object > UINT16_MAX
-           || tenant_value_index(table, object, name);
+    return members >= TENANT_VALUE_FEW || behind > UINT16_MAX
+           || tenant_value_index(r, table, at, behind);
 }
 
 
@@ -678,7 +708,7 @@ tenant_value_object(tenant_value_reader_t *r, const uint8_t *p,
     }
 
     if (depth == 0) {
-        memcpy(r->tape->values, table, sizeof(table));
+        memcpy(r->values, table, sizeof(table));
         object->u.indexed = true;
     }
 
@@ -770,6 +800,7 @@ tenant_value_read(tenant_tape_t *tape, char *text, size_t len,
     r.end = (const uint8_t *) text + len;
     r.limits = limits;
     r.tape = tape;
+    r.values = tape->values;
     r.next = tape->values;
     r.last = tape->values + tape->room;
     r.left = limits->max_values;
