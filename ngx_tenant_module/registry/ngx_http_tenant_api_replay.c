@@ -4,6 +4,9 @@
  * are not kept: what was wrong may be right the next time.
  */
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include <openssl/evp.h>
 
 #include "ngx_http_tenant_api.h"

@@ -9,6 +9,9 @@
  * and what the provisioner is told of it.
  */
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include <openssl/rand.h>
 
 #include "ngx_http_tenant_change.h"

@@ -1,3 +1,6 @@
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 

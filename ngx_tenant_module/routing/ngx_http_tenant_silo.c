@@ -1,3 +1,6 @@
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include <openssl/rand.h>
 
 #include "ngx_http_tenant_silo.h"
