@@ -8,7 +8,7 @@ use lib 't/lib';
 
 use JSON::PP ();
 use Test::More;
-use Time::HiRes qw(sleep);
+use Time::HiRes qw(sleep time);
 
 use Tenant::Fixtures;
 use Tenant::Server ();
@@ -273,21 +273,28 @@ sub finish
 }
 
 
+# A request with a token of that issuer, without waiting for its answer.
+sub ask
+{
+    my ($server, $name) = @_;
+    my $token = token(iss => "https://$name.idp.test");
+    my $sock = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                     PeerPort => $server->port)
+        or die "connect: $!\n";
+
+    print {$sock} "GET /t HTTP/1.1\r\nHost: localhost\r\n"
+                  . "Connection: close\r\n"
+                  . "Authorization: Bearer $token\r\n\r\n";
+
+    return $sock;
+}
+
+
 # All at once, then the answers: what is slow is so in parallel.
 sub ask_all
 {
     my ($server, @names) = @_;
-    my %sock = map {
-        my $token = token(iss => "https://$_.idp.test");
-        my $sock = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                         PeerPort => $server->port)
-            or die "connect: $!\n";
-
-        print {$sock} "GET /t HTTP/1.1\r\nHost: localhost\r\n"
-                      . "Connection: close\r\n"
-                      . "Authorization: Bearer $token\r\n\r\n";
-        $_ => $sock;
-    } @names;
+    my %sock = map { $_ => ask($server, $_) } @names;
 
     # requests of others are answered while those wait
     my %other;
@@ -309,6 +316,33 @@ sub ask_all
     return \%answer;
 }
 
+
+# Whatever a provider does, the requests of other issuers take no longer than
+# otherwise: far less than the second that a provider has.
+
+{
+    my $server = server();
+    $server->start or die $server->error_log;
+
+    my @waiting = map { ask($server, $_) } sort keys %Lies;
+    my ($longest, %status) = (0);
+
+    for my $n (1 .. 40) {
+        my $token = token(key => 'shared_rs256', tenant => 'globex',
+                          sub => "user-$n");
+        my $start = time;
+
+        $status{$server->request(GET => '/t', Authorization =>
+                                 "Bearer $token")->status}++;
+        $longest = time - $start if $longest < time - $start;
+        sleep 0.02;
+    }
+
+    is(join(' ', %status), '204 40', 'other issuers are served meanwhile');
+    cmp_ok($longest, '<', 0.5, '... each at once');
+    close $_ for @waiting;
+    finish($server);
+}
 
 {
     my $server = server();
