@@ -191,6 +191,55 @@ is_deeply([grep { !/exited on signal 9/ }
           'no alert but that of the killing');
 $Server->remove;
 
+# Workers that see at the same moment that nobody fetches: the zone's mutex is
+# held by this test while they look, so that each of them has seen it.
+
+{
+    # first in the zone: the word that is locked, and how many wait for it
+    sub mutex
+    {
+        my ($value) = @_;
+        my ($pid) = $Server->workers;
+
+        open my $maps, '<', "/proc/$pid/maps" or die "maps: $!\n";
+        my ($at) = grep { defined } map {
+            /^([0-9a-f]+)-([0-9a-f]+) rw-s / && hex($2) - hex($1) == 5 << 20
+                ? hex $1 : undef } <$maps>;
+
+        open my $mem, '+<:raw', "/proc/$pid/mem" or die "mem: $!\n";
+        sysseek $mem, $at, 0 or die "seek: $!\n";
+
+        if (defined $value) {
+            syswrite $mem, pack 'Q', $value or die "write: $!\n";
+            return;
+        }
+
+        sysread $mem, my $words, 16 or die "read: $!\n";
+
+        return (unpack 'QQ', $words)[1];
+    }
+
+    begin(workers => 3, http => $HTTP . "tenant_zone 5m;\n");
+    mutex(1);
+
+    my @waiting;
+
+    for my $n (1, 2) {
+        push @waiting, send_request('/t', sub => "user-$n");
+        ok($Server->wait_until(sub { mutex() >= $n }),
+           "$n workers want to fetch");
+    }
+
+    # the third of them is the one that lets the others on
+    mutex(0);
+    push @waiting, send_request('/t', sub => 'user-3');
+    wait_for_waiters();
+    open_gate();
+    is(statuses(@waiting), '200 200 200', 'one did, and all are answered');
+    is(fetches(), 1, '... of one fetch');
+}
+end('afterwards');
+
 # Subrequests, variables, HTTP/2
 
 begin(workers => 1);
