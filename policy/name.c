@@ -180,7 +180,7 @@ int
 policy_uid_alike(const policy_uid_t *a, const policy_uid_t *b)
 {
     return a->type_len == b->type_len && a->id_len == b->id_len
-           && policy_bytes_same(a->id, b->id, a->id_len)
+           && (a->id == b->id || policy_bytes_same(a->id, b->id, a->id_len))
            && (a->type == b->type
                || policy_bytes_same(a->type, b->type, a->type_len));
 }

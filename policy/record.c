@@ -59,27 +59,23 @@ take(policy_arena_t *arena, const policy_value_t *value, policy_value_t *to)
 }
 
 
-/* POLICY_OK and NULL for none, which take no memory. */
-static policy_status_t
-take_room(policy_arena_t *arena, size_t n, size_t size, void *room)
+/* NULL for none, which take no memory; size is small. */
+static inline policy_status_t
+take_room(policy_arena_t *arena, size_t n, size_t size, void **room)
 {
-    void  *p;
-
-    p = NULL;
+    *room = NULL;
 
     if (n > POLICY_MAX_TEXT) {
         return POLICY_LIMIT;
     }
 
     if (n != 0) {
-        p = policy_alloc_array(arena, n, size);
+        *room = policy_alloc(arena, n * size);
 
-        if (p == NULL) {
+        if (*room == NULL) {
             return full(arena);
         }
     }
-
-    memcpy(room, &p, sizeof(p));
 
     return POLICY_OK;
 }
@@ -89,15 +85,18 @@ policy_status_t
 policy_values(policy_arena_t *arena, const policy_value_t *values, size_t n,
     policy_value_t *value)
 {
+    void             *room;
     size_t            i;
     int64_t           work;
     policy_status_t   rc;
     policy_value_t   *copy;
 
-    rc = take_room(arena, n, sizeof(policy_value_t), &copy);
+    rc = take_room(arena, n, sizeof(policy_value_t), &room);
     if (rc != POLICY_OK) {
         return rc;
     }
+
+    copy = room;
 
     for (i = 0; i < n; i++) {
         rc = take(arena, &values[i], &copy[i]);
@@ -150,15 +149,18 @@ policy_status_t
 policy_strings(policy_arena_t *arena, const policy_str_t *strings, size_t n,
     policy_value_t *value)
 {
+    void             *room;
     size_t            i, k;
     int64_t           work;
     policy_status_t   rc;
     policy_value_t   *copy, v;
 
-    rc = take_room(arena, n, sizeof(policy_value_t), &copy);
+    rc = take_room(arena, n, sizeof(policy_value_t), &room);
     if (rc != POLICY_OK) {
         return rc;
     }
+
+    copy = room;
 
     k = 0;
 
@@ -281,15 +283,18 @@ policy_status_t
 policy_record(policy_arena_t *arena, const policy_str_t *names,
     const policy_value_t *values, size_t n, policy_value_t *record)
 {
+    void             *room;
     size_t            i;
     policy_str_t      name;
     policy_field_t   *fields;
     policy_status_t   rc;
 
-    rc = take_room(arena, n, sizeof(policy_field_t), &fields);
+    rc = take_room(arena, n, sizeof(policy_field_t), &room);
     if (rc != POLICY_OK) {
         return rc;
     }
+
+    fields = room;
 
     for (i = 0; i < n; i++) {
         name = names[i];
@@ -516,6 +521,7 @@ policy_status_t
 policy_record_pick(policy_arena_t *arena, const policy_layout_t *layout,
     policy_pick_t *picks, size_t n, policy_value_t *record)
 {
+    void            *room;
     size_t           i;
     unsigned         depth, kind;
     policy_field_t  *fields;
@@ -525,10 +531,12 @@ policy_record_pick(policy_arena_t *arena, const policy_layout_t *layout,
         return POLICY_MISUSE;
     }
 
-    rc = take_room(arena, n, sizeof(policy_field_t), &fields);
+    rc = take_room(arena, n, sizeof(policy_field_t), &room);
     if (rc != POLICY_OK) {
         return rc;
     }
+
+    fields = room;
 
     order_picks(picks, n);
 

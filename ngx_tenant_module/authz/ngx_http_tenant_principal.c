@@ -34,9 +34,10 @@ struct ngx_http_tenant_users_s {
     policy_uid_t      operator;     /*   with no id */
     policy_uid_t      role;
 
-    policy_layout_t  *attrs;        /* that policies look at */
+    policy_layout_t  *attrs;        /* that policies look at; */
+    ngx_uint_t        nown;         /*   the principal's own among them: */
+    uint8_t           own[NGX_HTTP_TENANT_USER_ATTRS];
     uint32_t          places[NGX_HTTP_TENANT_USER_ATTRS];
-    unsigned          uses[NGX_HTTP_TENANT_USER_ATTRS];
 
     policy_layout_t  *tags;         /* the same, */
     ngx_array_t       tag_names;    /*   policy_str_t */
@@ -161,9 +162,11 @@ ngx_http_tenant_principal_init_process(ngx_cycle_t *cycle,
     }
 
     for (i = 0; i < NGX_HTTP_TENANT_USER_ATTRS; i++) {
-        users->uses[i] = policy_layout_find(users->attrs,
-                                            ngx_http_tenant_user_attrs[i],
-                                            &users->places[i]);
+        if (policy_layout_find(users->attrs, ngx_http_tenant_user_attrs[i],
+                               &users->places[users->nown]))
+        {
+            users->own[users->nown++] = (uint8_t) i;
+        }
     }
 
     policies = tmcf->policies.elts;
@@ -281,7 +284,9 @@ ngx_http_tenant_principal_measure(ngx_http_request_t *r,
 
     users = tmcf->users;
 
-    if (ngx_http_tenant_entity_tenant(user->tenant) == NULL) {
+    if (user->tenant->authz == NULL
+        && ngx_http_tenant_entity_tenant(user->tenant) == NULL)
+    {
         return NGX_ERROR;
     }
 
@@ -412,24 +417,25 @@ ngx_http_tenant_plan_attrs(ngx_http_tenant_plan_t *plan,
     tenant_attribute_t    *attribute;
     const tenant_value_t  *claim;
 
-    for (i = 0; i < NGX_HTTP_TENANT_USER_ATTRS; i++) {
-        if (users->uses[i]) {
-            plan->room.size += POLICY_RECORD_SIZE(1);
+    plan->room.size += POLICY_RECORD_SIZE(users->nown);
+
+    for (i = 0; i < users->nown; i++) {
+        switch (users->own[i]) {
+
+        case NGX_HTTP_TENANT_USER_CLIENT_ID:
+            if (user->names->client_id.data == NULL) {
+                plan->room.size -= POLICY_RECORD_SIZE(1);
+            }
+
+            break;
+
+        case NGX_HTTP_TENANT_USER_SCOPES:
+            plan->room.size += POLICY_SET_SIZE(user->nscopes);
+            break;
+
+        case NGX_HTTP_TENANT_USER_ROLES:
+            plan->room.size += POLICY_SET_SIZE(plan->nroles);
         }
-    }
-
-    if (users->uses[NGX_HTTP_TENANT_USER_CLIENT_ID]
-        && user->names->client_id.data == NULL)
-    {
-        plan->room.size -= POLICY_RECORD_SIZE(1);
-    }
-
-    if (users->uses[NGX_HTTP_TENANT_USER_SCOPES]) {
-        plan->room.size += POLICY_SET_SIZE(user->nscopes);
-    }
-
-    if (users->uses[NGX_HTTP_TENANT_USER_ROLES]) {
-        plan->room.size += POLICY_SET_SIZE(plan->nroles);
     }
 
     rules = &user->issuer->rules;
@@ -660,13 +666,8 @@ ngx_http_tenant_principal_own(ngx_http_tenant_plan_t *plan,
 
     n = 0;
 
-    for (i = 0; i < NGX_HTTP_TENANT_USER_ATTRS; i++) {
-
-        if (!users->uses[i]) {
-            continue;
-        }
-
-        switch (i) {
+    for (i = 0; i < users->nown; i++) {
+        switch (users->own[i]) {
 
         case NGX_HTTP_TENANT_USER_TENANT:
 
@@ -725,6 +726,11 @@ ngx_http_tenant_principal_tags(ngx_http_tenant_plan_t *plan,
 {
     ngx_uint_t      i;
     policy_pick_t  *pick;
+
+    if (plan->ntags == 0) {
+        ngx_memzero(&plan->single.tags, sizeof(policy_value_t));
+        return NGX_OK;
+    }
 
     if (users->any_tag) {
         return ngx_http_tenant_principal_any_tags(plan, users);

@@ -63,7 +63,7 @@ ngx_http_tenant_claims_texts(ngx_http_tenant_main_conf_t *tmcf,
     ngx_http_tenant_issuer_t *issuer, const tenant_value_t *claims,
     ngx_str_t *texts, u_char *p)
 {
-    size_t                  size;
+    size_t                  len, size;
     ngx_str_t             **names;
     ngx_uint_t              i;
     const tenant_value_t   *claim;
@@ -73,15 +73,15 @@ ngx_http_tenant_claims_texts(ngx_http_tenant_main_conf_t *tmcf,
 
     for (i = 0; i < tmcf->claims.nelts; i++) {
         claim = ngx_http_tenant_claim_named(issuer, claims, names[i]);
-
-        texts[i].data = p;
-        texts[i].len = claim ? ngx_http_tenant_claim_print(claim, p) : 0;
-
-        size += texts[i].len;
+        len = claim ? ngx_http_tenant_claim_print(claim, p) : 0;
 
         if (p) {
-            p += texts[i].len;
+            texts[i].data = p;
+            texts[i].len = len;
+            p += len;
         }
+
+        size += len;
     }
 
     return size;
@@ -99,14 +99,13 @@ ngx_http_tenant_claim_list(ngx_pool_t *pool, const tenant_value_t *claim,
     *list = NULL;
     *n = 0;
 
-    if (claim == NULL || !tenant_claim_texts(&texts, claim, 1)) {
+    if (!tenant_claim_texts(&texts, claim, 1)) {
         return NGX_OK;
     }
 
     /* of words at most every other byte begins one */
 
-    max = claim->kind == TENANT_VALUE_ARRAY ? claim->len
-                                            : (claim->len + 1) / 2;
+    max = texts.left + (texts.words.len + 1) / 2;
 
     if (max == 0) {
         return NGX_OK;

@@ -16,9 +16,9 @@ ngx_int_t ngx_http_tenant_claims_init_process(ngx_cycle_t *cycle,
     ngx_http_tenant_main_conf_t *tmcf);
 
 /*
- * What tmcf->claims are in a claims set, as "texts", one for each; absent
- * ones have length 0.  With p NULL they only get their lengths and the sum
- * of these is returned; otherwise they are written to p.
+ * Writes to p what tmcf->claims are in a claims set, and says so in "texts",
+ * one for each; absent ones have length 0.  Returns the length of all; with p
+ * and texts NULL that is all.
  */
 size_t ngx_http_tenant_claims_texts(ngx_http_tenant_main_conf_t *tmcf,
     ngx_http_tenant_issuer_t *issuer, const tenant_value_t *claims,

@@ -45,6 +45,8 @@ static size_t ngx_http_tenant_identity_put_scopes(
     ngx_http_tenant_user_t *user, u_char *p);
 static ngx_int_t ngx_http_tenant_identity_actor(
     ngx_http_tenant_actor_t *actor, ngx_http_tenant_user_t *user);
+static size_t ngx_http_tenant_identity_encoded(
+    ngx_http_tenant_actor_t *actor, tenant_str_t subject);
 static size_t ngx_http_tenant_identity_put_actor(
     ngx_http_tenant_actor_t *actor, u_char *p);
 static void ngx_http_tenant_identity_claims(
@@ -552,7 +554,7 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
 {
     u_char                       *p;
     size_t                        prefix, size, encoded;
-    ngx_str_t                     jti, *texts;
+    ngx_str_t                     jti;
     ngx_http_tenant_user_t        user;
     ngx_http_tenant_actor_t       actor;
     ngx_http_tenant_identity_t   *identity;
@@ -565,11 +567,7 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
     user.names = names;
     user.claims = claims;
 
-    texts = ngx_palloc(r->pool,
-                       (tmcf->claims.nelts + 1) * sizeof(ngx_str_t));
-
-    if (texts == NULL
-        || ngx_http_tenant_identity_actor(&actor, &user) != NGX_OK
+    if (ngx_http_tenant_identity_actor(&actor, &user) != NGX_OK
         || ngx_http_tenant_claim_list(r->pool, names->scopes, &user.scopes,
                                       &user.nscopes)
            != NGX_OK
@@ -578,11 +576,9 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
         return NULL;
     }
 
-    encoded = ngx_http_tenant_header_escape(NULL,
-                                            (u_char *) names->subject.data,
-                                            names->subject.len);
-
     /* most subjects need no encoding and stand there once */
+
+    encoded = ngx_http_tenant_identity_encoded(&actor, names->subject);
 
     prefix = sizeof(ngx_http_tenant_identity_t)
              + tmcf->claims.nelts * sizeof(ngx_str_t);
@@ -591,7 +587,7 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
            + ngx_http_tenant_identity_put_scopes(&user, NULL)
            + ngx_http_tenant_identity_put_actor(&actor, NULL)
            + (encoded != names->subject.len ? encoded : 0)
-           + ngx_http_tenant_claims_texts(tmcf, issuer, claims, texts, NULL);
+           + ngx_http_tenant_claims_texts(tmcf, issuer, claims, NULL, NULL);
 
     identity = ngx_alloc(size, ngx_cycle->log);
     if (identity == NULL) {
@@ -686,11 +682,11 @@ ngx_http_tenant_identity_put_scopes(ngx_http_tenant_user_t *user, u_char *p)
     ngx_uint_t     i;
     tenant_str_t  *scope;
 
-    len = 0;
+    len = user->nscopes;
     scope = user->scopes;
 
     for (i = 0; i < user->nscopes; i++) {
-        len += scope[i].len + 1;
+        len += scope[i].len;
 
         if (p) {
             ngx_memcpy(p, scope[i].data, scope[i].len);
@@ -729,6 +725,27 @@ ngx_http_tenant_identity_actor(ngx_http_tenant_actor_t *actor,
     return tenant_actor_encode(actor->id, &actor->len, id,
                                user->names->subject)
            == TENANT_ACTOR_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+/*
+ * The length of the subject in a header.  An actor whose name has it as it is
+ * says that it is made of letters, digits and dashes.
+ */
+
+static size_t
+ngx_http_tenant_identity_encoded(ngx_http_tenant_actor_t *actor,
+    tenant_str_t subject)
+{
+    if (actor->len - actor->tenant == subject.len
+        && ngx_memcmp(actor->id + actor->tenant, subject.data, subject.len)
+           == 0)
+    {
+        return subject.len;
+    }
+
+    return ngx_http_tenant_header_escape(NULL, (u_char *) subject.data,
+                                         subject.len);
 }
 
 

@@ -25,7 +25,11 @@ tenant_actor_tenant_valid(tenant_str_t tenant)
     for (i = 0; i < tenant.len; i++) {
         c = tenant.data[i];
 
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-')) {
+        if (c >= 'a' && c <= 'z') {
+            continue;
+        }
+
+        if (!((c >= '0' && c <= '9') || c == '-')) {
             return false;
         }
     }

@@ -130,7 +130,9 @@ START_TEST(texts_of_strings_and_arrays)
     ck_assert_str_eq(joined("\"\"", true), "");
     ck_assert_str_eq(joined("\"  \"", true), "");
     ck_assert_str_eq(joined("\"\"", false), "|");
+    ck_assert_str_eq(joined("\"a b c\"", true), "a|b|c|");
     ck_assert_str_eq(joined("[\"a\",\"b c\"]", true), "a|b c|");
+    ck_assert_str_eq(joined("[\"a\",\"\"]", true), "a||");
     ck_assert_str_eq(joined("[]", false), "");
     ck_assert_ptr_null(joined("[\"a\",1]", false));
     ck_assert_ptr_null(joined("[[\"a\"]]", false));
