@@ -6,6 +6,14 @@
 #include "ngx_http_tenant_policies.h"
 
 
+/* Entities under construction; what is set is set of the entry. */
+typedef struct {
+    policy_store_t   *store;
+    policy_entry_t   *entry;
+    policy_arena_t   *arena;
+} ngx_http_tenant_entity_build_t;
+
+
 static ngx_http_tenant_entity_t *ngx_http_tenant_entity_create(
     const char *type, ngx_str_t *id, ngx_http_tenant_entity_build_t *build);
 static ngx_int_t ngx_http_tenant_entity_finish(
@@ -14,6 +22,12 @@ static ngx_http_tenant_entity_t *ngx_http_tenant_entity_keep(
     ngx_http_tenant_object_t *object, ngx_http_tenant_entity_t *entity);
 static void ngx_http_tenant_entity_free(void *data);
 static ngx_int_t ngx_http_tenant_entity_add(
+    ngx_http_tenant_entity_build_t *build, const char *type, const char *id,
+    size_t len);
+static ngx_int_t ngx_http_tenant_entity_string(
+    ngx_http_tenant_entity_build_t *build, const char *name,
+    const char *data, size_t len);
+static ngx_int_t ngx_http_tenant_entity_parent(
     ngx_http_tenant_entity_build_t *build, const char *type, const char *id,
     size_t len);
 static ngx_int_t ngx_http_tenant_entity_attributes(
@@ -251,17 +265,11 @@ ngx_http_tenant_entity_free(void *data)
 }
 
 
-/* An absent text is an absent attribute. */
-
-ngx_int_t
+static ngx_int_t
 ngx_http_tenant_entity_string(ngx_http_tenant_entity_build_t *build,
     const char *name, const char *data, size_t len)
 {
     policy_str_t  n;
-
-    if (data == NULL) {
-        return NGX_OK;
-    }
 
     n.data = name;
     n.len = ngx_strlen(name);
@@ -271,7 +279,7 @@ ngx_http_tenant_entity_string(ngx_http_tenant_entity_build_t *build,
 }
 
 
-ngx_int_t
+static ngx_int_t
 ngx_http_tenant_entity_parent(ngx_http_tenant_entity_build_t *build,
     const char *type, const char *id, size_t len)
 {

@@ -40,22 +40,6 @@ typedef struct {
 } ngx_http_tenant_entity_t;
 
 
-/* Entities under construction; what is set is set of the entry. */
-typedef struct {
-    policy_store_t   *store;
-    policy_entry_t   *entry;
-    policy_arena_t   *arena;
-} ngx_http_tenant_entity_build_t;
-
-/* An absent text is an absent attribute. */
-ngx_int_t ngx_http_tenant_entity_string(
-    ngx_http_tenant_entity_build_t *build, const char *name,
-    const char *data, size_t len);
-ngx_int_t ngx_http_tenant_entity_parent(
-    ngx_http_tenant_entity_build_t *build, const char *type, const char *id,
-    size_t len);
-
-
 /*
  * Made when first needed and kept with the object that they describe.  The
  * store of a tenant holds its tier, too: principals stand on it.  NULL: no
@@ -104,6 +88,35 @@ ngx_int_t ngx_http_tenant_claim_write(ngx_http_tenant_claim_room_t *room,
 /* NULL: not that which was measured */
 const char *ngx_http_tenant_claim_text(ngx_http_tenant_claim_room_t *room,
     const char *data, size_t len);
+
+
+/* Attributes of a principal, in the order of the table of their names. */
+#define NGX_HTTP_TENANT_USER_TENANT     0
+#define NGX_HTTP_TENANT_USER_TIER       1
+#define NGX_HTTP_TENANT_USER_ISS        2
+#define NGX_HTTP_TENANT_USER_SUB        3
+#define NGX_HTTP_TENANT_USER_CLIENT_ID  4
+#define NGX_HTTP_TENANT_USER_SCOPES     5
+#define NGX_HTTP_TENANT_USER_ROLES      6
+#define NGX_HTTP_TENANT_USER_ATTRS      7
+
+/* What a worker knows for making principals. */
+struct ngx_http_tenant_users_s {
+    policy_uid_t      user;         /* uids of the types, */
+    policy_uid_t      operator;     /*   with no id */
+    policy_uid_t      role;
+
+    policy_layout_t  *attrs;        /* that policies look at; */
+    ngx_uint_t        nown;         /*   the principal's own among them: */
+    uint8_t           own[NGX_HTTP_TENANT_USER_ATTRS];
+    uint32_t          places[NGX_HTTP_TENANT_USER_ATTRS];
+
+    policy_layout_t  *tags;         /* the same, */
+    ngx_array_t       tag_names;    /*   policy_str_t */
+    unsigned          any_tag:1;    /* if one has a computed name: all */
+
+    policy_arena_t   *arena;        /* aimed at the block of a principal */
+};
 
 
 /* What making principals needs to know of the policies. */

@@ -9,42 +9,10 @@
 #include "../identity/tenant_claims.h"
 
 
-/* bytes of an arena's beginning, before it is aimed at a block */
-#define NGX_HTTP_TENANT_ARENA_SIZE      1024
-
-/* Attributes of a principal, in the order of the table of their names. */
-#define NGX_HTTP_TENANT_USER_TENANT     0
-#define NGX_HTTP_TENANT_USER_TIER       1
-#define NGX_HTTP_TENANT_USER_ISS        2
-#define NGX_HTTP_TENANT_USER_SUB        3
-#define NGX_HTTP_TENANT_USER_CLIENT_ID  4
-#define NGX_HTTP_TENANT_USER_SCOPES     5
-#define NGX_HTTP_TENANT_USER_ROLES      6
-#define NGX_HTTP_TENANT_USER_ATTRS      7
-
 /* Texts of a token that more than one value has. */
 #define NGX_HTTP_TENANT_KEPT_SUBJECT    0
 #define NGX_HTTP_TENANT_KEPT_ISS        1
 #define NGX_HTTP_TENANT_KEPT_CLIENT_ID  2
-
-
-/* What a worker knows for making principals. */
-struct ngx_http_tenant_users_s {
-    policy_uid_t      user;         /* uids of the types, */
-    policy_uid_t      operator;     /*   with no id */
-    policy_uid_t      role;
-
-    policy_layout_t  *attrs;        /* that policies look at; */
-    ngx_uint_t        nown;         /*   the principal's own among them: */
-    uint8_t           own[NGX_HTTP_TENANT_USER_ATTRS];
-    uint32_t          places[NGX_HTTP_TENANT_USER_ATTRS];
-
-    policy_layout_t  *tags;         /* the same, */
-    ngx_array_t       tag_names;    /*   policy_str_t */
-    unsigned          any_tag:1;    /* if one has a computed name: all */
-
-    policy_arena_t   *arena;        /* aimed at the block of a principal */
-};
 
 
 /* A claim that becomes an attribute or a tag. */
@@ -72,12 +40,6 @@ typedef struct {
 } ngx_http_tenant_plan_t;
 
 
-static ngx_int_t ngx_http_tenant_users_names(ngx_cycle_t *cycle,
-    ngx_http_tenant_main_conf_t *tmcf, policy_use_kind_t kind,
-    ngx_array_t *names);
-static ngx_int_t ngx_http_tenant_users_name(ngx_array_t *names,
-    policy_str_t name);
-static void *ngx_http_tenant_users_alloc(void *data, size_t size);
 static ngx_http_tenant_plan_t *ngx_http_tenant_plan_create(ngx_pool_t *pool,
     ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user);
 static ngx_int_t ngx_http_tenant_plan_roles(ngx_http_tenant_plan_t *plan,
@@ -100,167 +62,6 @@ static ngx_int_t ngx_http_tenant_principal_any_tags(
     ngx_http_tenant_plan_t *plan, ngx_http_tenant_users_t *users);
 static policy_value_t ngx_http_tenant_principal_texts(
     ngx_http_tenant_plan_t *plan, tenant_str_t *texts, ngx_uint_t n);
-
-
-static const policy_str_t  ngx_http_tenant_user_attrs[] = {
-    { "tenant", 6 },
-    { "tier", 4 },
-    { "iss", 3 },
-    { "sub", 3 },
-    { "client_id", 9 },
-    { "scopes", 6 },
-    { "roles", 5 }
-};
-
-
-ngx_int_t
-ngx_http_tenant_principal_init_process(ngx_cycle_t *cycle,
-    ngx_http_tenant_main_conf_t *tmcf)
-{
-    void                         *buffer;
-    ngx_uint_t                    i;
-    ngx_array_t                   names;
-    policy_memory_t               memory;
-    ngx_http_tenant_users_t      *users;
-    ngx_http_tenant_policies_t  **policies;
-
-    users = ngx_pcalloc(cycle->pool, sizeof(ngx_http_tenant_users_t));
-    buffer = ngx_palloc(cycle->pool, NGX_HTTP_TENANT_ARENA_SIZE);
-
-    if (users == NULL || buffer == NULL
-        || ngx_http_tenant_users_names(cycle, tmcf, POLICY_USE_ATTR, &names)
-           != NGX_OK
-        || ngx_http_tenant_users_names(cycle, tmcf, POLICY_USE_TAG,
-                                       &users->tag_names)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    memory.alloc = ngx_http_tenant_users_alloc;
-    memory.free = NULL;
-    memory.data = cycle->pool;
-
-    users->arena = policy_arena_init(buffer, NGX_HTTP_TENANT_ARENA_SIZE);
-
-    if (users->arena == NULL
-        || policy_layout_create(&memory, names.elts, names.nelts,
-                                &users->attrs)
-           != POLICY_OK
-        || policy_layout_create(&memory, users->tag_names.elts,
-                                users->tag_names.nelts, &users->tags)
-           != POLICY_OK
-        || policy_uid_init(&users->user, POLICY_STR("User"), POLICY_STR(""))
-           != POLICY_OK
-        || policy_uid_init(&users->operator, POLICY_STR("Operator"),
-                           POLICY_STR(""))
-           != POLICY_OK
-        || policy_uid_init(&users->role, POLICY_STR("Role"), POLICY_STR(""))
-           != POLICY_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < NGX_HTTP_TENANT_USER_ATTRS; i++) {
-        if (policy_layout_find(users->attrs, ngx_http_tenant_user_attrs[i],
-                               &users->places[users->nown]))
-        {
-            users->own[users->nown++] = (uint8_t) i;
-        }
-    }
-
-    policies = tmcf->policies.elts;
-
-    for (i = 0; i < tmcf->policies.nelts; i++) {
-        if (policies[i]->any_tag) {
-            users->any_tag = 1;
-        }
-    }
-
-    tmcf->users = users;
-
-    return NGX_OK;
-}
-
-
-/*
- * Names that some policy looks at: of the principal, or of an entity that may
- * turn out to be it.
- */
-
-static ngx_int_t
-ngx_http_tenant_users_names(ngx_cycle_t *cycle,
-    ngx_http_tenant_main_conf_t *tmcf, policy_use_kind_t kind,
-    ngx_array_t *names)
-{
-    size_t                        n, k;
-    ngx_uint_t                    i;
-    const policy_use_t           *uses;
-    ngx_http_tenant_policies_t  **policies;
-
-    if (ngx_array_init(names, cycle->pool, 8, sizeof(policy_str_t))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    policies = tmcf->policies.elts;
-
-    for (i = 0; i < tmcf->policies.nelts; i++) {
-
-        if (policy_set_uses(policies[i]->set, &uses, &n) != POLICY_OK) {
-            return NGX_ERROR;
-        }
-
-        for (k = 0; k < n; k++) {
-            if (uses[k].kind == kind
-                && (uses[k].variable == POLICY_PRINCIPAL
-                    || uses[k].variable == POLICY_OTHER)
-                && ngx_http_tenant_users_name(names, uses[k].name) != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* Two sets, or two ways to it within one, may look at the same name. */
-
-static ngx_int_t
-ngx_http_tenant_users_name(ngx_array_t *names, policy_str_t name)
-{
-    ngx_uint_t     i;
-    policy_str_t  *known;
-
-    known = names->elts;
-
-    for (i = 0; i < names->nelts; i++) {
-        if (known[i].len == name.len
-            && ngx_memcmp(known[i].data, name.data, name.len) == 0)
-        {
-            return NGX_OK;
-        }
-    }
-
-    known = ngx_array_push(names);
-    if (known == NULL) {
-        return NGX_ERROR;
-    }
-
-    *known = name;
-
-    return NGX_OK;
-}
-
-
-static void *
-ngx_http_tenant_users_alloc(void *data, size_t size)
-{
-    return ngx_palloc(data, size);
-}
 
 
 /* Its tenant has a store of its own, which that of the principal stands on. */
