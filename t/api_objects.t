@@ -160,6 +160,16 @@ is(ask(PATCH => 'issuers/https%3A%2F%2Fs.test', { leeway => 5 })->status, 200,
 is(outcome(ask(PATCH => 'issuers/https%3A%2F%2Fs.test',
                { introspection => { endpoint => 'https://evil.test' } })),
    '422 invalid-object', '... but not for another endpoint');
+{
+    my $other = { %$secretive, leeway => 9, introspection => {
+        %{ $secretive->{introspection} }, client_secret => 'abracadabra' } };
+    my $diff = ask(POST => 'apply?dry_run=true', { issuers => [$other] });
+
+    is_deeply([@{ $diff->json->{changes}[0] }{qw(patch before)}],
+              [{ leeway => 9 }, { leeway => 5 }],
+              'a difference has the values of before and after');
+    unlike($diff->body, qr/sesame|abracadabra/, '... but no secret of either');
+}
 is(ask(DELETE => 'issuers/https%3A%2F%2Fs.test')->status, 204, '... gone');
 
 
