@@ -245,8 +245,11 @@ sub object
     return { kind => 'issuers', id => "https://i$key.test", bodies => [
         { iss => "https://i$key.test", tenant_claim => 'tenant',
           jwks_file => $Registry->{jwks}{'shared.jwks'} },
-        { iss => "https://i$key.test", tenant => 'acme',
-          subject_namespace => "i$key", jwks_uri => 'https://i.test/jwks' }] }
+        { iss => "https://i$key.test", jwks_uri => 'https://i.test/jwks',
+
+          # a tenant has 32 issuers at most
+          $key =~ /0$/ ? (tenant => 'acme', subject_namespace => "i$key")
+                       : (tenant_claim => 'org') }] }
         if $kind == 1;
 
     return { kind => 'revocations', id => "jti:$Shared r$key", bodies => [
@@ -302,6 +305,12 @@ sub client
         # it may have been deleted by a request that had no answer
         next if $res->status == 404 || $res->status == 409;
 
+        # refused, which says that it was not
+        if ($res->status == 422 && $res->body =~ /has more than 32 issuers/) {
+            print {$out} "- $path $then\n";
+            next;
+        }
+
         print {$out} "= $path $then\n" if $res->status < 300;
         print {$out} "! ", $res->status, ' ', $res->body, "\n"
             if $res->status >= 300;
@@ -314,7 +323,7 @@ sub client
 
 
 # What the log says: the newest answer of each path, and the intentions after it
-# that may have been carried out.
+# that may have been carried out.  "-" takes the last of them back.
 sub read_log
 {
     my ($log) = @_;
@@ -322,12 +331,13 @@ sub read_log
     open my $in, '<', $log or die "$log: $!\n";
 
     while (my $line = <$in>) {
-        my ($sign, $path, $name) = $line =~ /^([?=!]) (\S+) (.*)$/ or next;
+        my ($sign, $path, $name) = $line =~ /^([-?=!]) (\S+) (.*)$/ or next;
         my $entry = $want{$path} //= { last => undef, unknown => [] };
 
         fail("refused: $line") if $sign eq '!';
         $name = undef if $name eq '-';
         push @{ $entry->{unknown} }, $name if $sign eq '?';
+        pop @{ $entry->{unknown} } if $sign eq '-';
         @$entry{qw(last unknown)} = ($name, []) if $sign eq '=';
     }
 }
