@@ -31,28 +31,34 @@ struct tenant_cache_s {
 };
 
 
+/*
+ * The second word is joined with a product of the first, which takes nothing
+ * from the two together: it says where looking for the tag begins, and what
+ * timing could tell of that is no linear function of the hash.
+ */
 TENANT_HOT
 tenant_cache_tag_t
 tenant_cache_tag(const tenant_cache_t *cache, const char *token, size_t len)
 {
-    return tenant_cache_hash(&cache->key, token, len);
+    tenant_cache_tag_t  tag = tenant_cache_hash(&cache->key, token, len);
+    tenant_uint128_t    product;
+
+    if (len > TENANT_CACHE_TOKEN_MAX) {
+        return tag;
+    }
+
+    product = (tenant_uint128_t) (tag.first ^ cache->place[0])
+              * cache->place[1];
+    tag.second ^= (uint64_t) product ^ (uint64_t) (product >> 64);
+
+    return tag;
 }
 
 
-/*
- * The slot where looking for the tag begins.  What timing could tell of it
- * is no linear function of the tag.
- */
 static inline size_t
 tenant_cache_home(const tenant_cache_t *cache, tenant_cache_tag_t tag)
 {
-    tenant_uint128_t  product;
-
-    product = (tenant_uint128_t) (tag.first ^ cache->place[0])
-              * (tag.second ^ cache->place[1]);
-
-    return (size_t) ((uint64_t) product ^ (uint64_t) (product >> 64))
-           & cache->mask;
+    return (size_t) tag.second & cache->mask;
 }
 
 
