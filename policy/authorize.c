@@ -10,6 +10,9 @@ enum {
     KNOWN_UNFIT         /* too many policies: each decision looks anew */
 };
 
+/* In a place of an open policy: so it was when it was looked at last. */
+#define KNOWN_SATISFIED  0x8000u
+
 
 /* With more ancestors the index finds sooner what few policies name. */
 #define MASK_ANCESTORS  64
@@ -137,7 +140,6 @@ add_reason(authorizer_t *a, const policy_rule_t *rule, size_t index)
  * What came out for a policy is known for every context unless it looked at
  * it.  One that failed has a message to be made again.
  */
-POLICY_HOT
 static void
 note(authorizer_t *a, uint32_t index, int rc)
 {
@@ -145,11 +147,11 @@ note(authorizer_t *a, uint32_t index, int rc)
 
     known = a->known;
 
-    if (rc == 0 && !a->eval.asked) {
+    if (rc == 0 && a->eval.asked == 0) {
         return;
     }
 
-    if (index > UINT16_MAX
+    if (index >= KNOWN_SATISFIED
         || known->nsatisfied + known->nopen == POLICY_KNOWN_MAX)
     {
         known->state = KNOWN_UNFIT;
@@ -157,18 +159,19 @@ note(authorizer_t *a, uint32_t index, int rc)
         return;
     }
 
-    if (rc > 0 && !a->eval.asked) {
+    if (rc > 0 && a->eval.asked == 0) {
         known->policies[known->nsatisfied++] = (uint16_t) index;
 
     } else {
         known->policies[POLICY_KNOWN_MAX - ++known->nopen]
-            = (uint16_t) index;
+            = (uint16_t) (rc > 0 ? index | KNOWN_SATISFIED : index);
+        known->asked |= rc < 0 ? ASKED_ALL : a->eval.asked;
     }
 }
 
 
-/* Its scope lets the request through. */
-static inline void
+/* Its scope lets the request through: 1 satisfied, 0 not, -1 failed. */
+static inline int
 apply(authorizer_t *a, const policy_rule_t *rule, uint32_t index)
 {
     int  rc;
@@ -181,7 +184,7 @@ apply(authorizer_t *a, const policy_rule_t *rule, uint32_t index)
 
     if (a->eval.limit != NULL) {
         a->limit = 1;
-        return;
+        return -1;
     }
 
     if (a->known != NULL) {
@@ -194,6 +197,8 @@ apply(authorizer_t *a, const policy_rule_t *rule, uint32_t index)
     } else if (rc < 0) {
         add_error(a, index);
     }
+
+    return rc;
 }
 
 
@@ -215,7 +220,7 @@ consider(authorizer_t *a, uint32_t index, const policy_uid_t *via)
         return;
     }
 
-    apply(a, rule, index);
+    (void) apply(a, rule, index);
 }
 
 
@@ -352,20 +357,25 @@ mask_set(authorizer_t *a)
         }
 
         a->result->evaluated++;
-        apply(a, &a->set->rules[index], index);
+        (void) apply(a, &a->set->rules[index], index);
     }
 
     return 1;
 }
 
 
-/* Only the policies are looked at that ask for the context. */
+/*
+ * Only the policies are looked at that ask for the context, and not even they
+ * if all that they asked for is the same.
+ */
 POLICY_HOT
 static void
-recall(authorizer_t *a, const policy_known_t *known)
+recall(authorizer_t *a, policy_known_t *known)
 {
+    int                   rc;
     unsigned              i, n;
     uint32_t              index;
+    uint16_t             *policy;
     const policy_rule_t  *rules;
 
     rules = a->set->rules;
@@ -377,10 +387,33 @@ recall(authorizer_t *a, const policy_known_t *known)
 
     n = POLICY_KNOWN_MAX - known->nopen;
 
+    if (a->request->flags & POLICY_SAME_CONTEXT) {
+        for (i = POLICY_KNOWN_MAX; i-- > n && !a->limit; /* void */) {
+            index = known->policies[i];
+
+            if (index & KNOWN_SATISFIED) {
+                index &= ~KNOWN_SATISFIED;
+                add_reason(a, &rules[index], index);
+            }
+        }
+
+        return;
+    }
+
+    known->asked = 0;
+
     for (i = POLICY_KNOWN_MAX; i-- > n && !a->limit; /* void */) {
-        index = known->policies[i];
+        policy = &known->policies[i];
+        index = *policy & ~KNOWN_SATISFIED;
         a->result->evaluated++;
-        apply(a, &rules[index], index);
+        rc = apply(a, &rules[index], index);
+
+        *policy = (uint16_t) (rc > 0 ? index | KNOWN_SATISFIED : index);
+        known->asked |= rc < 0 ? ASKED_ALL : a->eval.asked;
+    }
+
+    if (a->limit) {
+        known->asked = ASKED_ALL;
     }
 }
 
@@ -434,6 +467,7 @@ decide(authorizer_t *a)
 
     known->nsatisfied = 0;
     known->nopen = 0;
+    known->asked = 0;
     a->known = known;
 
     look(a);
@@ -441,6 +475,17 @@ decide(authorizer_t *a)
     if (a->known != NULL && !a->limit) {
         known->state = KNOWN;
     }
+}
+
+
+uint32_t
+policy_known_bit(policy_str_t name)
+{
+    policy_name_t  n;
+
+    n = policy_name(name);
+
+    return policy_asked(&n);
 }
 
 
@@ -541,6 +586,9 @@ is_valid(const policy_request_t *request, const policy_arena_t *arena)
         || request->nsets > POLICY_MAX_SETS
         || request->nstores > POLICY_MAX_STORES
         || (request->known != NULL && request->nsets != 1)
+        || ((request->flags & POLICY_SAME_CONTEXT)
+            && (request->known == NULL
+                || policy_known_asked(request->known) == ASKED_ALL))
         || (request->context.kind != POLICY_RECORD
             && request->context.kind != POLICY_NONE))
     {

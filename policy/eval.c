@@ -113,7 +113,7 @@ static inline policy_value_t
 variable(policy_eval_t *e, unsigned x)
 {
     if (x == POLICY_CONTEXT) {
-        e->asked = 1;
+        e->asked = ASKED_ALL;
         return e->context;
     }
 
@@ -170,7 +170,7 @@ follow(policy_eval_t *e, const policy_node_t *node)
     s = node->u.k.p;
 
     if (node->x == POLICY_CONTEXT) {
-        e->asked = 1;
+        e->asked |= policy_asked(&s->name);
         found = policy_field_find(e->context.u.p, e->context.len, &s->name);
 
     } else {
@@ -204,7 +204,7 @@ operand(policy_eval_t *e, const policy_node_t *node, policy_value_t *store)
     }
 
     if (node->op == NODE_VAR && node->x == POLICY_CONTEXT) {
-        e->asked = 1;
+        e->asked = ASKED_ALL;
         return &e->context;
     }
 
@@ -581,15 +581,23 @@ eval_has(policy_eval_t *e, const policy_node_t *node)
     int                    rc;
     uint32_t               i;
     policy_value_t         v;
+    const policy_node_t   *kid;
     const policy_step_t   *s;
     const policy_value_t  *object, *found;
 
-    object = operand(e, policy_kid(node, node->u.k.a), &v);
-    if (object == NULL) {
-        return -1;
-    }
-
     s = node->u.k.p;
+    kid = policy_kid(node, node->u.k.a);
+
+    if (kid->op == NODE_VAR && kid->x == POLICY_CONTEXT) {
+        e->asked |= policy_asked(&s->name);
+        object = &e->context;
+
+    } else {
+        object = operand(e, kid, &v);
+        if (object == NULL) {
+            return -1;
+        }
+    }
 
     for (i = 0; i < node->u.k.b; i++) {
         rc = step(e, object, &s[i].name, &found);

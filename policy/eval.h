@@ -93,7 +93,8 @@ typedef struct {
 typedef struct {
     policy_actor_t                actors[3];    /* by policy_variable_t */
     unsigned                      resolved;     /* else they are but uids */
-    unsigned                      asked;        /* the context was looked at */
+    uint32_t                      asked;        /* of the context: bits of
+                                                   names, ASKED_ALL */
     policy_value_t                context;
     const policy_store_t *const  *stores;
     size_t                        nstores;
@@ -102,6 +103,15 @@ typedef struct {
     const char                   *limit;    /* not NULL: a fault, deny */
     policy_eval_error_t           error;    /* all but its policy */
 } policy_eval_t;
+
+
+#define ASKED_ALL  UINT32_MAX
+
+static inline uint32_t
+policy_asked(const policy_name_t *name)
+{
+    return UINT32_C(1) << (name->hash & 31);
+}
 
 
 static inline const policy_node_t *

@@ -563,6 +563,9 @@ int policy_set_uses_tag(const policy_set_t *set, policy_variable_t variable,
 #define POLICY_FULL_SCAN  1u  /* all, however many */
 #define POLICY_BY_INDEX   2u  /* by the index, however few */
 
+/* Not for tests: see policy_known_asked(). */
+#define POLICY_SAME_CONTEXT  4u
+
 /*
  * What is known of a decision whatever its context: which policies are
  * satisfied, which are not, and which look at the context.  The first call
@@ -572,21 +575,30 @@ int policy_set_uses_tag(const policy_set_t *set, policy_variable_t variable,
  * same; to keep track of that is the caller's part.  The result is the same
  * but for `evaluated` and `work`.  It holds no pointers.
  */
-#define POLICY_KNOWN_MAX  14
+#define POLICY_KNOWN_MAX  12
 
 typedef struct {
     uint8_t   state;            /* 0: nothing is known yet */
     uint8_t   nsatisfied;       /* policies[0 .. nsatisfied) */
     uint8_t   nopen;            /* the last ones of policies[] */
+    uint32_t  asked;            /* see policy_known_asked() */
     uint16_t  policies[POLICY_KNOWN_MAX];
 } policy_known_t;
 
-/* Whether the decision does not depend on the context at all. */
-static inline int
-policy_known_all(const policy_known_t *known)
+/*
+ * Which keys of the context the last decision looked at: the bits of their
+ * names, all ones when that cannot be said.  Where those keys are there, or
+ * not, as they were then, and have the same values, POLICY_SAME_CONTEXT may
+ * be set: no policy is evaluated, and the context need not be given.
+ */
+static inline uint32_t
+policy_known_asked(const policy_known_t *known)
 {
-    return known->state == 1 && known->nopen == 0;
+    return known->state == 1 ? known->asked : UINT32_MAX;
 }
+
+/* The bit of a key; others may have the same. */
+uint32_t policy_known_bit(policy_str_t name);
 
 /*
  * Stores are layers: an entity is looked up in their order, and the first

@@ -5,6 +5,12 @@
 
 #define NGX_HTTP_TENANT_ERROR_LEN  512      /* of one evaluation error */
 
+#if (NGX_HTTP_SSL)
+#define ngx_http_tenant_tls(r)  ((r)->connection->ssl != NULL)
+#else
+#define ngx_http_tenant_tls(r)  0
+#endif
+
 
 static const policy_uid_t *ngx_http_tenant_authz_action(
     ngx_http_tenant_authz_t *authz, ngx_str_t *name, policy_uid_t *uid,
@@ -12,6 +18,12 @@ static const policy_uid_t *ngx_http_tenant_authz_action(
 static policy_known_t *ngx_http_tenant_authz_known(
     ngx_http_tenant_identity_t *identity,
     ngx_http_tenant_policies_t *policies, ngx_uint_t action, uint64_t agent);
+static ngx_uint_t ngx_http_tenant_authz_same(ngx_http_request_t *r,
+    ngx_http_tenant_authz_t *authz, ngx_http_tenant_known_t *known);
+static void ngx_http_tenant_authz_client(ngx_http_request_t *r,
+    ngx_http_tenant_client_t *client);
+static size_t ngx_http_tenant_authz_address(ngx_http_request_t *r,
+    const uint8_t **address);
 static ngx_int_t ngx_http_tenant_authz_asked(
     ngx_http_tenant_main_conf_t *tmcf, ngx_http_tenant_ctx_t *ctx,
     ngx_http_tenant_tenant_t **held, policy_uid_t *uid);
@@ -51,7 +63,7 @@ ngx_http_tenant_authz_init_process(ngx_cycle_t *cycle,
     ngx_http_tenant_main_conf_t *tmcf)
 {
     void                     *buffer;
-    ngx_uint_t                number;
+    ngx_uint_t                i, number;
     policy_uid_t              uid;
     ngx_http_tenant_authz_t  *authz;
 
@@ -75,6 +87,10 @@ ngx_http_tenant_authz_init_process(ngx_cycle_t *cycle,
         || ngx_http_tenant_authz_action(authz, &ping, &uid, &number) == NULL)
     {
         return NGX_ERROR;
+    }
+
+    for (i = 0; i < NGX_HTTP_TENANT_CONTEXT_KEYS; i++) {
+        authz->bits[i] = policy_known_bit(ngx_http_tenant_context_keys[i]);
     }
 
     tmcf->authz = authz;
@@ -159,6 +175,86 @@ ngx_http_tenant_authz_known(ngx_http_tenant_identity_t *identity,
     }
 
     return (policy_known_t *) known->known;
+}
+
+
+/*
+ * Whether all that the last decision looked at of its context is as it was:
+ * then so is the decision.  Time and path never are, nor is a session.
+ */
+
+static ngx_uint_t
+ngx_http_tenant_authz_same(ngx_http_request_t *r,
+    ngx_http_tenant_authz_t *authz, ngx_http_tenant_known_t *known)
+{
+    size_t                     len;
+    uint32_t                   asked, *bits;
+    const uint8_t             *address;
+    ngx_http_tenant_client_t  *client;
+
+    bits = authz->bits;
+    client = &known->client;
+
+    asked = policy_known_asked((policy_known_t *) known->known);
+
+    if (asked & ~(bits[NGX_HTTP_TENANT_CONTEXT_SOURCE_IP]
+                  | bits[NGX_HTTP_TENANT_CONTEXT_TLS]
+                  | bits[NGX_HTTP_TENANT_CONTEXT_SESSION]
+                  | bits[NGX_HTTP_TENANT_CONTEXT_METHOD]))
+    {
+        return 0;
+    }
+
+    /* two keys may have one bit */
+
+    if (asked & (bits[NGX_HTTP_TENANT_CONTEXT_PATH]
+                 | bits[NGX_HTTP_TENANT_CONTEXT_NOW]))
+    {
+        return 0;
+    }
+
+    if (asked & bits[NGX_HTTP_TENANT_CONTEXT_SOURCE_IP]) {
+        len = ngx_http_tenant_authz_address(r, &address);
+
+        if (len != client->address_len
+            || ngx_memcmp(address, client->address, len) != 0)
+        {
+            return 0;
+        }
+    }
+
+    if ((asked & bits[NGX_HTTP_TENANT_CONTEXT_METHOD])
+        && (client->method == NGX_HTTP_UNKNOWN || client->method != r->method))
+    {
+        return 0;
+    }
+
+    if ((asked & bits[NGX_HTTP_TENANT_CONTEXT_TLS])
+        && client->tls != ngx_http_tenant_tls(r))
+    {
+        return 0;
+    }
+
+    return (asked & bits[NGX_HTTP_TENANT_CONTEXT_SESSION]) == 0
+           || (!client->session && ngx_http_tenant_session(r) == NULL);
+}
+
+
+static void
+ngx_http_tenant_authz_client(ngx_http_request_t *r,
+    ngx_http_tenant_client_t *client)
+{
+    size_t          len;
+    const uint8_t  *address;
+
+    len = ngx_http_tenant_authz_address(r, &address);
+
+    client->address_len = (u_char) len;
+    ngx_memcpy(client->address, address, len);
+
+    client->tls = ngx_http_tenant_tls(r);
+    client->session = ngx_http_tenant_session(r) != NULL;
+    client->method = (uint32_t) r->method;
 }
 
 
@@ -249,12 +345,19 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
                                                     number);
     }
 
-    if ((request.known == NULL || !policy_known_all(request.known))
-        && ngx_http_tenant_authz_context(r, policies, arena,
-                                         &request.context)
-           != NGX_OK)
+    if (request.known
+        && ngx_http_tenant_authz_same(r, tmcf->authz, &identity->known))
+    {
+        request.flags = POLICY_SAME_CONTEXT;
+
+    } else if (ngx_http_tenant_authz_context(r, policies, arena,
+                                             &request.context)
+               != NGX_OK)
     {
         goto fault;
+
+    } else if (request.known) {
+        ngx_http_tenant_authz_client(r, &identity->known.client);
     }
 
     set = policies->set;
@@ -435,11 +538,7 @@ ngx_http_tenant_authz_key(ngx_http_request_t *r, ngx_uint_t key,
         return NGX_OK;
 
     case NGX_HTTP_TENANT_CONTEXT_TLS:
-#if (NGX_HTTP_SSL)
-        *value = policy_bool(r->connection->ssl != NULL);
-#else
-        *value = policy_bool(0);
-#endif
+        *value = policy_bool(ngx_http_tenant_tls(r));
         return NGX_OK;
 
     default: /* NGX_HTTP_TENANT_CONTEXT_SESSION */
@@ -466,9 +565,25 @@ ngx_http_tenant_authz_key(ngx_http_request_t *r, ngx_uint_t key,
 static ngx_int_t
 ngx_http_tenant_authz_source_ip(ngx_http_request_t *r, policy_value_t *value)
 {
-    size_t                len;
-    unsigned              bits;
-    const uint8_t        *addr;
+    size_t          len;
+    const uint8_t  *address;
+
+    len = ngx_http_tenant_authz_address(r, &address);
+
+    if (len == 0) {
+        return NGX_DECLINED;
+    }
+
+    return policy_ip(address, len, (unsigned) len * 8, value) == POLICY_OK
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+/* 4 or 16 bytes; 0: a UNIX-domain socket has none */
+
+static size_t
+ngx_http_tenant_authz_address(ngx_http_request_t *r, const uint8_t **address)
+{
     struct sockaddr      *sa;
     struct sockaddr_in   *sin;
 #if (NGX_HAVE_INET6)
@@ -482,34 +597,27 @@ ngx_http_tenant_authz_source_ip(ngx_http_request_t *r, policy_value_t *value)
 #if (NGX_HAVE_INET6)
     case AF_INET6:
         sin6 = (struct sockaddr_in6 *) sa;
-        addr = sin6->sin6_addr.s6_addr;
-        len = 16;
-        bits = 128;
+        *address = sin6->sin6_addr.s6_addr;
 
         /* a dual-stack socket shows IPv4 clients so; policies write IPv4 */
 
         if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
-            addr += 12;
-            len = 4;
-            bits = 32;
+            *address += 12;
+            return 4;
         }
 
-        break;
+        return 16;
 #endif
 
     case AF_INET:
         sin = (struct sockaddr_in *) sa;
-        addr = (uint8_t *) &sin->sin_addr.s_addr;
-        len = 4;
-        bits = 32;
-        break;
+        *address = (uint8_t *) &sin->sin_addr.s_addr;
+        return 4;
 
     default:
-        return NGX_DECLINED;
+        *address = (uint8_t *) "";
+        return 0;
     }
-
-    return policy_ip(addr, len, bits, value) == POLICY_OK ? NGX_OK
-                                                          : NGX_ERROR;
 }
 
 

@@ -58,15 +58,25 @@ ngx_int_t ngx_http_tenant_principal_measure(ngx_http_request_t *r,
 ngx_int_t ngx_http_tenant_principal_write(ngx_http_request_t *r,
     ngx_http_tenant_user_t *user, u_char *p);
 
+/* What of a context can be compared with that of an earlier request. */
+typedef struct {
+    u_char                           address[16];
+    u_char                           address_len;
+    u_char                           tls;
+    u_char                           session;   /* there was one */
+    uint32_t                         method;    /* NGX_HTTP_GET and others */
+} ngx_http_tenant_client_t;
+
 /*
- * What is known of the decisions about an identity, whatever their context:
- * of the last policies, action and agent that it met.  Zeroed with the
- * identity, and authz/'s own from then on.
+ * What is known of the decisions about an identity: of the last policies,
+ * action and agent that it met, and of the client in the last of them.
+ * Zeroed with the identity, and authz/'s own from then on.
  */
 typedef struct {
     ngx_http_tenant_policies_t      *policies;  /* NULL: nothing is known */
     uint64_t                         asked;     /* action and agent */
     uint64_t                         known[4];  /* of the engine */
+    ngx_http_tenant_client_t         client;
 } ngx_http_tenant_known_t;
 
 /* Memory for the worker's decisions. */

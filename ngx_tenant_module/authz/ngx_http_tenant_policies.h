@@ -135,6 +135,7 @@ ngx_int_t ngx_http_tenant_principal_init_process(ngx_cycle_t *cycle,
 typedef struct ngx_http_tenant_authz_s {
     policy_arena_t  *arena;
     policy_uid_t     anonymous;
+    uint32_t         bits[NGX_HTTP_TENANT_CONTEXT_KEYS];
     ngx_uint_t       nactions;
     policy_uid_t     actions[NGX_HTTP_TENANT_ACTIONS];
     char             names[NGX_HTTP_TENANT_ACTIONS]
