@@ -364,10 +364,7 @@ mask_set(authorizer_t *a)
 }
 
 
-/*
- * Only the policies are looked at that ask for the context, and not even they
- * if all that they asked for is the same.
- */
+/* Only the policies are looked at that ask for the context. */
 POLICY_HOT
 static void
 recall(authorizer_t *a, policy_known_t *known)
@@ -386,19 +383,6 @@ recall(authorizer_t *a, policy_known_t *known)
     }
 
     n = POLICY_KNOWN_MAX - known->nopen;
-
-    if (a->request->flags & POLICY_SAME_CONTEXT) {
-        for (i = POLICY_KNOWN_MAX; i-- > n && !a->limit; /* void */) {
-            index = known->policies[i];
-
-            if (index & KNOWN_SATISFIED) {
-                index &= ~KNOWN_SATISFIED;
-                add_reason(a, &rules[index], index);
-            }
-        }
-
-        return;
-    }
 
     known->asked = 0;
 
@@ -586,9 +570,6 @@ is_valid(const policy_request_t *request, const policy_arena_t *arena)
         || request->nsets > POLICY_MAX_SETS
         || request->nstores > POLICY_MAX_STORES
         || (request->known != NULL && request->nsets != 1)
-        || ((request->flags & POLICY_SAME_CONTEXT)
-            && (request->known == NULL
-                || policy_known_asked(request->known) == ASKED_ALL))
         || (request->context.kind != POLICY_RECORD
             && request->context.kind != POLICY_NONE))
     {
@@ -642,6 +623,85 @@ prepare(authorizer_t *a, const policy_request_t *request,
 }
 
 
+static inline policy_status_t
+finish(authorizer_t *a)
+{
+    policy_result_t  *result;
+
+    result = a->result;
+
+    if (a->limit) {
+        result->nreasons = 0;
+        result->nerrors = 0;
+        result->errors = NULL;
+        result->limit = a->eval.limit;
+        return POLICY_LIMIT;
+    }
+
+    settle(a);
+
+    if (result->nreasons != 0 && !a->forbidden) {
+        result->decision = POLICY_ALLOW;
+    }
+
+    return POLICY_OK;
+}
+
+
+/*
+ * All that the policies asked for is the same: no more is read of the
+ * request than what is known of it.
+ */
+POLICY_HOT
+static policy_status_t
+again(const policy_request_t *request, policy_arena_t *arena,
+    policy_result_t *result)
+{
+    unsigned               i, index;
+    authorizer_t           a;
+    const policy_rule_t   *rules;
+    const policy_known_t  *known;
+
+    known = request->known;
+
+    if (known == NULL || policy_known_asked(known) == ASKED_ALL
+        || arena == NULL || arena->base == NULL
+        || request->nsets != 1 || request->sets[0] == NULL)
+    {
+        return POLICY_MISUSE;
+    }
+
+    a.eval.arena = arena;
+    a.eval.limit = NULL;
+    a.request = request;
+    a.result = result;
+    a.set = request->sets[0];
+    a.forbidden = 0;
+    a.limit = 0;
+
+    rules = a.set->rules;
+
+    for (i = 0; i < known->nsatisfied && !a.limit; i++) {
+        index = known->policies[i];
+        add_reason(&a, &rules[index], index);
+    }
+
+    for (i = POLICY_KNOWN_MAX - known->nopen;
+         i < POLICY_KNOWN_MAX && !a.limit;
+         i++)
+    {
+        index = known->policies[i];
+
+        if (index & KNOWN_SATISFIED) {
+            index &= ~KNOWN_SATISFIED;
+            add_reason(&a, &rules[index], index);
+        }
+    }
+
+    return finish(&a);
+}
+
+
 POLICY_HOT
 policy_status_t
 policy_authorize(const policy_request_t *request, policy_arena_t *arena,
@@ -651,6 +711,10 @@ policy_authorize(const policy_request_t *request, policy_arena_t *arena,
     authorizer_t  a;
 
     memset(result, 0, sizeof(policy_result_t));
+
+    if (request->flags & POLICY_SAME_CONTEXT) {
+        return again(request, arena, result);
+    }
 
     if (!is_valid(request, arena)) {
         return POLICY_MISUSE;
@@ -663,19 +727,5 @@ policy_authorize(const policy_request_t *request, policy_arena_t *arena,
 
     result->work = (uint32_t) (a.eval.work < 0 ? work : work - a.eval.work);
 
-    if (a.limit) {
-        result->nreasons = 0;
-        result->nerrors = 0;
-        result->errors = NULL;
-        result->limit = a.eval.limit;
-        return POLICY_LIMIT;
-    }
-
-    settle(&a);
-
-    if (result->nreasons != 0 && !a.forbidden) {
-        result->decision = POLICY_ALLOW;
-    }
-
-    return POLICY_OK;
+    return finish(&a);
 }

@@ -297,7 +297,6 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 
         stores[request.nstores++] = identity->entity;
         stores[request.nstores++] = tenant->store;
-        request.principal = policy_store_uid(identity->entity, 0);
 
     } else {
         request.principal = &tmcf->authz->anonymous;
@@ -358,6 +357,12 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 
     } else if (request.known) {
         ngx_http_tenant_authz_client(r, &identity->known.client);
+    }
+
+    /* what nobody asks for is left where it is, in memory */
+
+    if (identity && (request.flags == 0 || tlcf->decision_log)) {
+        request.principal = policy_store_uid(identity->entity, 0);
     }
 
     set = policies->set;
