@@ -186,5 +186,8 @@ tenant_value_get(const tenant_value_t *object, tenant_str_t name)
  */
 size_t tenant_value_print(const tenant_value_t *value, char *dst);
 
+/* Of the reader: n names, at least one, so that equal ones are neighbours. */
+void tenant_value_sort(tenant_value_t *names, size_t n);
+
 
 #endif /* TENANT_VALUE_H */

@@ -255,6 +255,7 @@ main(void)
     suite_add_tcase(suite, store_case());
     suite_add_tcase(suite, pack_case());
     suite_add_tcase(suite, single_case());
+    suite_add_tcase(suite, parts_case());
     suite_add_tcase(suite, set_case());
     suite_add_tcase(suite, authorize_case());
     suite_add_tcase(suite, known_case());

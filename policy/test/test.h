@@ -57,6 +57,7 @@ TCase *json_case(void);
 TCase *store_case(void);
 TCase *pack_case(void);
 TCase *single_case(void);
+TCase *parts_case(void);
 TCase *set_case(void);
 TCase *authorize_case(void);
 TCase *known_case(void);
