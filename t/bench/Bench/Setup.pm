@@ -122,8 +122,12 @@ sub tokens
                         && $minted >= (stat $key)[9];
     }
 
-    write_fixture("$path.new",
-                  join '', map { user_token($kind, $_) . "\n" } 1 .. $count);
+    # of another name than in a file of another number of them
+    write_fixture("$path.new", join '', map {
+        my $jti = sprintf '%08x-1111-4111-8111-%012x', $count, $_;
+
+        user_token($kind, $_, jti => $jti) . "\n"
+    } 1 .. $count);
     rename "$path.new", $path or die "$path: $!\n";
 
     return $path;
