@@ -1,9 +1,9 @@
 /*
  * Where functions stand.  Between two requests the kernel and nginx have
  * filled the caches with their own: what a request with a token that is
- * known runs stands together, on seven pages in place of thirty, and what
- * refuses or logs, with the branches that lead there, apart from it.  A
- * quarter of the time that the module takes depends on that.
+ * known runs stands together, on ten pages in place of thirty, and what
+ * refuses or logs, with the branches that lead there, apart from it.  A tenth
+ * of the time that the module takes depends on that.
  */
 
 #ifndef NGX_HTTP_TENANT_HOT_H
