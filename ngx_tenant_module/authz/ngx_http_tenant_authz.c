@@ -93,6 +93,15 @@ ngx_http_tenant_authz_init_process(ngx_cycle_t *cycle,
         authz->bits[i] = policy_known_bit(ngx_http_tenant_context_keys[i]);
     }
 
+    /* two keys may have one bit */
+
+    authz->comparable = (authz->bits[NGX_HTTP_TENANT_CONTEXT_SOURCE_IP]
+                         | authz->bits[NGX_HTTP_TENANT_CONTEXT_TLS]
+                         | authz->bits[NGX_HTTP_TENANT_CONTEXT_SESSION]
+                         | authz->bits[NGX_HTTP_TENANT_CONTEXT_METHOD])
+                        & ~(authz->bits[NGX_HTTP_TENANT_CONTEXT_PATH]
+                            | authz->bits[NGX_HTTP_TENANT_CONTEXT_NOW]);
+
     tmcf->authz = authz;
 
     return ngx_http_tenant_principal_init_process(cycle, tmcf);
@@ -197,19 +206,7 @@ ngx_http_tenant_authz_same(ngx_http_request_t *r,
 
     asked = policy_known_asked((policy_known_t *) known->known);
 
-    if (asked & ~(bits[NGX_HTTP_TENANT_CONTEXT_SOURCE_IP]
-                  | bits[NGX_HTTP_TENANT_CONTEXT_TLS]
-                  | bits[NGX_HTTP_TENANT_CONTEXT_SESSION]
-                  | bits[NGX_HTTP_TENANT_CONTEXT_METHOD]))
-    {
-        return 0;
-    }
-
-    /* two keys may have one bit */
-
-    if (asked & (bits[NGX_HTTP_TENANT_CONTEXT_PATH]
-                 | bits[NGX_HTTP_TENANT_CONTEXT_NOW]))
-    {
+    if (asked & ~authz->comparable) {
         return 0;
     }
 
@@ -354,9 +351,6 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
                != NGX_OK)
     {
         goto fault;
-
-    } else if (request.known) {
-        ngx_http_tenant_authz_client(r, &identity->known.client);
     }
 
     /* what nobody asks for is left where it is, in memory */
@@ -371,6 +365,15 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
     request.nsets = 1;
 
     rc = policy_authorize(&request, arena, &result);
+
+    /* nothing is compared later if this decision looked at more */
+
+    if (request.known && request.flags == 0
+        && (policy_known_asked(request.known) & ~tmcf->authz->comparable)
+           == 0)
+    {
+        ngx_http_tenant_authz_client(r, &identity->known.client);
+    }
 
     ctx->decided = 1;
     ctx->allowed = (rc == POLICY_OK && result.decision == POLICY_ALLOW);

@@ -136,6 +136,7 @@ typedef struct ngx_http_tenant_authz_s {
     policy_arena_t  *arena;
     policy_uid_t     anonymous;
     uint32_t         bits[NGX_HTTP_TENANT_CONTEXT_KEYS];
+    uint32_t         comparable;    /* bits of no key but those of a client */
     ngx_uint_t       nactions;
     policy_uid_t     actions[NGX_HTTP_TENANT_ACTIONS];
     char             names[NGX_HTTP_TENANT_ACTIONS]
