@@ -9,6 +9,7 @@
 #define TENANT_CACHE_ENTRIES_MAX  ((size_t) 1 << 24)
 #define TENANT_CACHE_SLOTS_MIN    64
 #define TENANT_CACHE_USED         UINT32_C(0x80000000)
+#define TENANT_CACHE_GOLDEN       UINT64_C(0x9e3779b97f4a7c15)
 
 /* Two of them share a cache line. */
 typedef struct {
@@ -26,6 +27,8 @@ struct tenant_cache_s {
     tenant_cache_slot_t   *slots;           /* open addressing, in a row */
     size_t                 mask;            /* number of slots - 1 */
     size_t                 hand;            /* the slot to be looked at next */
+    size_t                 stride;          /* of the hand, an even number */
+    size_t                 table;           /* bytes of the slots */
     tenant_cache_key_t     key;
     uint64_t               place[2];
 };
@@ -84,11 +87,21 @@ tenant_cache_slot(const tenant_cache_t *cache, tenant_cache_tag_t tag)
 }
 
 
+/* Whether slot i comes before slot j in a row that begins at home. */
+static inline bool
+tenant_cache_before(const tenant_cache_t *cache, size_t i, size_t j,
+    size_t home)
+{
+    return ((i - home) & cache->mask) < ((j - home) & cache->mask);
+}
+
+
 /*
  * Frees a slot.  Those behind it move up, as far as they are not where they
- * belong: no row has a gap between a home and its slot.
+ * belong: no row has a gap between a home and its slot.  Returns the slot
+ * that is free in the end.
  */
-static void
+static size_t
 tenant_cache_free(tenant_cache_t *cache, size_t i)
 {
     tenant_cache_slot_t  *slots = cache->slots;
@@ -104,6 +117,7 @@ tenant_cache_free(tenant_cache_t *cache, size_t i)
     }
 
     memset(&slots[i], 0, sizeof(slots[i]));
+    return i;
 }
 
 
@@ -118,19 +132,41 @@ tenant_cache_release(tenant_cache_t *cache, tenant_cache_slot_t *slot)
 }
 
 
-static void
+/* Returns the slot that is free then. */
+static size_t
 tenant_cache_remove(tenant_cache_t *cache, tenant_cache_slot_t *slot)
 {
     tenant_cache_release(cache, slot);
     cache->stats.entries--;
-    tenant_cache_free(cache, (size_t) (slot - cache->slots));
+    return tenant_cache_free(cache, (size_t) (slot - cache->slots));
+}
+
+
+/*
+ * The hand looks at the two slots of a line and goes on by the golden section
+ * of the table.  That leads it to every line, and those that it came by
+ * lately lie everywhere between the others.  Would it go through the table in
+ * a row, all that is old would stand in one part of it: when new tokens came
+ * one after another, rows were thousands of slots long.
+ */
+static void
+tenant_cache_table(tenant_cache_t *cache, tenant_cache_slot_t *slots,
+    size_t n)
+{
+    cache->slots = slots;
+    cache->mask = n - 1;
+    cache->hand = 0;
+    cache->stride = ((size_t) ((TENANT_CACHE_GOLDEN >> 32) * n >> 33) | 1) * 2;
+    cache->table = tenant_cache_block_size(n * sizeof(*slots));
+    cache->stats.bytes += cache->table;
 }
 
 
 tenant_cache_t *
 tenant_cache_create(const tenant_cache_conf_t *conf)
 {
-    tenant_cache_t  *cache;
+    tenant_cache_t       *cache;
+    tenant_cache_slot_t  *slots;
 
     if (conf->max_entries == 0
         || conf->max_entries > TENANT_CACHE_ENTRIES_MAX)
@@ -145,11 +181,10 @@ tenant_cache_create(const tenant_cache_conf_t *conf)
     }
 
     cache->conf = *conf;
-    cache->mask = TENANT_CACHE_SLOTS_MIN - 1;
-    cache->slots = OPENSSL_zalloc(TENANT_CACHE_SLOTS_MIN
-                                  * sizeof(tenant_cache_slot_t));
+    slots = OPENSSL_zalloc(TENANT_CACHE_SLOTS_MIN * sizeof(*slots));
+    tenant_cache_table(cache, slots, TENANT_CACHE_SLOTS_MIN);
 
-    if (cache->slots == NULL
+    if (slots == NULL
         || !tenant_cache_key_init(&cache->key)
         || RAND_priv_bytes((unsigned char *) cache->place,
                            sizeof(cache->place))
@@ -159,8 +194,6 @@ tenant_cache_create(const tenant_cache_conf_t *conf)
         return NULL;
     }
 
-    cache->stats.bytes = tenant_cache_block_size(TENANT_CACHE_SLOTS_MIN
-                                                 * sizeof(*cache->slots));
     return cache;
 }
 
@@ -210,13 +243,30 @@ tenant_cache_find(tenant_cache_t *cache, tenant_cache_tag_t tag, int64_t now)
 }
 
 
+static inline void
+tenant_cache_step(tenant_cache_t *cache)
+{
+    cache->hand ^= 1;
+
+    if ((cache->hand & 1) == 0) {
+        cache->hand = (cache->hand + cache->stride) & cache->mask;
+
+        /* where it will be after that */
+        __builtin_prefetch(&cache->slots[(cache->hand + cache->stride)
+                                         & cache->mask]);
+    }
+}
+
+
 /*
  * The hand goes round and takes the first entry that is over, or that was
- * not found since it came by the last time.
+ * not found since it came by the last time.  Returns the slot that is free
+ * then.
  */
-static void
+static size_t
 tenant_cache_evict(tenant_cache_t *cache, int64_t now)
 {
+    size_t                hole;
     tenant_cache_slot_t  *slot;
 
     for ( ;; ) {
@@ -229,11 +279,18 @@ tenant_cache_evict(tenant_cache_t *cache, int64_t now)
         }
 
         slot->size &= ~TENANT_CACHE_USED;
-        cache->hand = (cache->hand + 1) & cache->mask;
+        tenant_cache_step(cache);
     }
 
-    tenant_cache_remove(cache, slot);
+    hole = tenant_cache_remove(cache, slot);
     cache->stats.evictions++;
+
+    /* what is put there next is new: not the first to leave */
+    if (hole == cache->hand) {
+        tenant_cache_step(cache);
+    }
+
+    return hole;
 }
 
 
@@ -244,8 +301,7 @@ tenant_cache_grow(tenant_cache_t *cache, size_t size)
     tenant_cache_slot_t  *old = cache->slots, *slots;
     size_t                i, n = (cache->mask + 1) * 2, bytes;
 
-    bytes = cache->stats.bytes
-            - tenant_cache_block_size(n / 2 * sizeof(*slots))
+    bytes = cache->stats.bytes - cache->table
             + tenant_cache_block_size(n * sizeof(*slots));
 
     if (bytes > cache->conf.max_bytes
@@ -260,10 +316,8 @@ tenant_cache_grow(tenant_cache_t *cache, size_t size)
         return false;
     }
 
-    cache->slots = slots;
-    cache->mask = n - 1;
-    cache->hand = 0;
-    cache->stats.bytes = bytes;
+    cache->stats.bytes -= cache->table;
+    tenant_cache_table(cache, slots, n);
 
     for (i = 0; i < n / 2; i++) {
         if (old[i].value != NULL) {
@@ -276,21 +330,38 @@ tenant_cache_grow(tenant_cache_t *cache, size_t size)
 }
 
 
-/* Makes room for one more entry of size bytes, which can be made. */
-static void
-tenant_cache_make_room(tenant_cache_t *cache, size_t size, int64_t now)
+/*
+ * Makes room for one more entry of size bytes, which can be made.  slot: the
+ * free one for the tag; returns the one that is it then, the first in its
+ * row.
+ */
+static tenant_cache_slot_t *
+tenant_cache_make_room(tenant_cache_t *cache, tenant_cache_tag_t tag,
+    tenant_cache_slot_t *slot, size_t size, int64_t now)
 {
-    while (cache->stats.entries >= cache->conf.max_entries
-           || cache->stats.bytes > cache->conf.max_bytes - size)
-    {
-        tenant_cache_evict(cache, now);
-    }
+    size_t  hole, i = (size_t) (slot - cache->slots);
+    bool    full;
 
-    /* a quarter is free, or rows become long */
-    while (cache->stats.entries >= (cache->mask + 1) / 4 * 3
-           && !tenant_cache_grow(cache, size))
-    {
-        tenant_cache_evict(cache, now);
+    for ( ;; ) {
+        full = cache->stats.entries >= cache->conf.max_entries
+               || cache->stats.bytes > cache->conf.max_bytes - size;
+
+        /* a quarter is free, or rows become long */
+        if (!full && cache->stats.entries < (cache->mask + 1) / 4 * 3) {
+            return &cache->slots[i];
+        }
+
+        if (!full && tenant_cache_grow(cache, size)) {
+            return tenant_cache_slot(cache, tag);
+        }
+
+        hole = tenant_cache_evict(cache, now);
+
+        if (tenant_cache_before(cache, hole, i,
+                                tenant_cache_home(cache, tag)))
+        {
+            i = hole;
+        }
     }
 }
 
@@ -300,17 +371,14 @@ tenant_cache_insert(tenant_cache_t *cache, tenant_cache_tag_t tag,
     void *value, size_t value_size, int64_t expires, int64_t now)
 {
     tenant_cache_slot_t  *slot;
-    size_t                table;
 
     if (now >= expires) {
         return TENANT_CACHE_STALE;
     }
 
-    table = tenant_cache_block_size((cache->mask + 1) * sizeof(*slot));
-
     if ((tag.first | tag.second) == 0 || value_size >= TENANT_CACHE_USED
-        || table > cache->conf.max_bytes
-        || value_size > cache->conf.max_bytes - table)
+        || cache->table > cache->conf.max_bytes
+        || value_size > cache->conf.max_bytes - cache->table)
     {
         return TENANT_CACHE_TOO_LARGE;
     }
@@ -319,11 +387,10 @@ tenant_cache_insert(tenant_cache_t *cache, tenant_cache_tag_t tag,
 
     if (slot->value != NULL) {
         tenant_cache_remove(cache, slot);
+        slot = tenant_cache_slot(cache, tag);
     }
 
-    tenant_cache_make_room(cache, value_size, now);
-
-    slot = tenant_cache_slot(cache, tag);
+    slot = tenant_cache_make_room(cache, tag, slot, value_size, now);
     slot->tag = tag;
     slot->value = value;
     slot->expires = expires < UINT32_MAX ? (uint32_t) expires : UINT32_MAX;
@@ -365,6 +432,21 @@ void
 tenant_cache_stats(const tenant_cache_t *cache, tenant_cache_stats_t *stats)
 {
     *stats = cache->stats;
+}
+
+
+size_t
+tenant_cache_row(const tenant_cache_t *cache)
+{
+    size_t  i, row = 0, longest = 0;
+
+    /* twice round: a row may go over the end */
+    for (i = 0; i < 2 * (cache->mask + 1); i++) {
+        row = cache->slots[i & cache->mask].value != NULL ? row + 1 : 0;
+        longest = row > longest ? row : longest;
+    }
+
+    return longest;
 }
 
 

@@ -99,6 +99,12 @@ void tenant_cache_stats(const tenant_cache_t *cache,
     tenant_cache_stats_t *stats);
 
 
+/*
+ * The most slots in a row that are taken: what looking for a token may have
+ * to go through.  O(entries).
+ */
+size_t tenant_cache_row(const tenant_cache_t *cache);
+
 /* Bytes of the table for an entry; one in four to one in two is free. */
 size_t tenant_cache_entry_size(void);
 

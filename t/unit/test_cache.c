@@ -224,6 +224,54 @@ START_TEST(tokens_in_use_survive_a_flood_of_others)
 END_TEST
 
 
+/*
+ * New tokens only, three in four slots taken: what is old leaves everywhere
+ * in the table.  Chance makes rows of 200 slots.
+ */
+START_TEST(rows_stay_short_when_tokens_come_once)
+{
+    enum { ENTRIES = 3000 };
+    tenant_cache_t  *cache = create(ENTRIES, 1 << 20);
+    char             token[16];
+    int              i;
+
+    for (i = 0; i < 10 * ENTRIES; i++) {
+        snprintf(token, sizeof(token), "once%d", i);
+        ck_assert_int_eq(put(cache, token, i % 4096, 2000), TENANT_CACHE_OK);
+
+        if (i % ENTRIES == 0) {
+            ck_assert_uint_le(tenant_cache_row(cache), 600);
+        }
+    }
+
+    ck_assert_uint_eq(stats(cache).entries, ENTRIES);
+    ck_assert_uint_eq(stats(cache).evictions, 9 * ENTRIES);
+    tenant_cache_destroy(cache);
+}
+END_TEST
+
+
+/* The newest is no more likely to be the next than others are. */
+START_TEST(what_is_new_is_not_the_first_to_leave)
+{
+    enum { ENTRIES = 48, TOKENS = 20000 };
+    tenant_cache_t  *cache = create(ENTRIES, 65536);
+    char             token[16];
+    int              i, before, first = 0;
+
+    for (i = 1; i < TOKENS; i++) {
+        snprintf(token, sizeof(token), "new%d", i);
+        before = released[(i - 1) % 4096];
+        ck_assert_int_eq(put(cache, token, i % 4096, 2000), TENANT_CACHE_OK);
+        first += released[(i - 1) % 4096] != before;
+    }
+
+    ck_assert_int_lt(first, TOKENS / ENTRIES / 2);
+    tenant_cache_destroy(cache);
+}
+END_TEST
+
+
 START_TEST(bytes_are_bounded_with_table_and_values)
 {
     size_t           table = empty_bytes(), max = table + 300;
@@ -590,6 +638,8 @@ suite_cache(void)
     tcase_add_test(t, what_was_not_found_since_leaves_first);
     tcase_add_test(t, what_is_over_leaves_before_what_is_not);
     tcase_add_test(t, tokens_in_use_survive_a_flood_of_others);
+    tcase_add_test(t, rows_stay_short_when_tokens_come_once);
+    tcase_add_test(t, what_is_new_is_not_the_first_to_leave);
     tcase_add_test(t, bytes_are_bounded_with_table_and_values);
     tcase_add_test(t, table_grows_as_far_as_there_is_room);
     tcase_add_test(t, token_above_the_limit_and_stale_one_are_not_kept);
