@@ -422,6 +422,16 @@ size_t policy_single_measure(policy_single_t *single);
 policy_status_t policy_store_single(policy_arena_t *arena,
     const policy_single_t *single, policy_store_t **store);
 
+/*
+ * The same store under another uid, of the same type and not among the
+ * ancestors: a copy in the arena that borrows all else.  POLICY_MISUSE: the
+ * store was not made by policy_store_single().  POLICY_LIMIT: the arena is
+ * full.
+ */
+policy_status_t policy_store_renamed(policy_arena_t *arena,
+    const policy_store_t *store, const policy_uid_t *uid,
+    policy_store_t **renamed);
+
 size_t policy_store_count(const policy_store_t *store);
 
 /*
@@ -529,7 +539,9 @@ typedef enum {
     POLICY_USE_ATTR = 0,    /* attribute or context key `name` */
     POLICY_USE_TAG,         /* tag `name` */
     POLICY_USE_ANY_TAG,     /* a tag whose name is computed */
-    POLICY_USE_WHOLE        /* the context as a value: every key matters */
+    POLICY_USE_WHOLE,       /* as a value: every key of the context matters,
+                               or which entity it is */
+    POLICY_USE_NAMED        /* an entity of the type `name` is named */
 } policy_use_kind_t;
 
 typedef struct {
@@ -550,6 +562,15 @@ int policy_set_uses_attr(const policy_set_t *set, policy_variable_t variable,
     policy_str_t name);
 int policy_set_uses_tag(const policy_set_t *set, policy_variable_t variable,
     policy_str_t name);
+
+/*
+ * Whether the set may tell two principals of the type apart that have the
+ * same attributes, tags and ancestors, as far as it looks at them.  If not,
+ * one of them can stand for the other in requests whose action, resource,
+ * stores and context name no entity of the type but the principal: the
+ * result is the same but for the uid in the messages of errors.
+ */
+int policy_set_tells_apart(const policy_set_t *set, policy_str_t type);
 
 
 /* Decisions */

@@ -694,3 +694,12 @@ policy_set_uses_tag(const policy_set_t *set, policy_variable_t variable,
            || has_use(set, POLICY_OTHER, POLICY_USE_TAG, name)
            || has_use(set, POLICY_OTHER, POLICY_USE_ANY_TAG, POLICY_STR(""));
 }
+
+
+int
+policy_set_tells_apart(const policy_set_t *set, policy_str_t type)
+{
+    return !set->finished
+           || has_use(set, POLICY_PRINCIPAL, POLICY_USE_WHOLE, POLICY_STR(""))
+           || has_use(set, POLICY_OTHER, POLICY_USE_NAMED, type);
+}

@@ -297,3 +297,34 @@ policy_store_single(policy_arena_t *arena, const policy_single_t *single,
 
     return POLICY_OK;
 }
+
+
+policy_status_t
+policy_store_renamed(policy_arena_t *arena, const policy_store_t *store,
+    const policy_uid_t *uid, policy_store_t **renamed)
+{
+    policy_store_t   *s;
+    policy_entity_t  *e;
+
+    if (arena->copies || !store->packed || store->n != 1
+        || uid->type_hash != store->entities->uid.type_hash)
+    {
+        return POLICY_MISUSE;
+    }
+
+    s = policy_alloc(arena, sizeof(policy_store_t) + sizeof(policy_entity_t));
+    if (s == NULL) {
+        return POLICY_LIMIT;
+    }
+
+    e = (policy_entity_t *) (void *) (s + 1);
+    *e = store->entities[0];
+    e->uid = *uid;
+
+    *s = *store;
+    s->entities = e;
+
+    *renamed = s;
+
+    return POLICY_OK;
+}

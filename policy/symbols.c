@@ -186,6 +186,7 @@ policy_set_uid(policy_set_t *set, const policy_uid_t *uid)
 {
     policy_str_t          id;
     policy_uid_t         *copy;
+    policy_name_t         name;
     policy_symbol_t      *slot;
     const policy_type_t  *type;
 
@@ -217,7 +218,11 @@ policy_set_uid(policy_set_t *set, const policy_uid_t *uid)
 
     copy->type = type->name;
 
-    return copy;
+    name.name = type->name;
+    name.len = type->len;
+
+    return policy_set_note_use(set, POLICY_OTHER, POLICY_USE_NAMED, &name)
+           == POLICY_OK ? copy : NULL;
 }
 
 
