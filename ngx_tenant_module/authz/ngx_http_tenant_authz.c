@@ -5,25 +5,13 @@
 
 #define NGX_HTTP_TENANT_ERROR_LEN  512      /* of one evaluation error */
 
-#if (NGX_HTTP_SSL)
-#define ngx_http_tenant_tls(r)  ((r)->connection->ssl != NULL)
-#else
-#define ngx_http_tenant_tls(r)  0
-#endif
-
 
 static const policy_uid_t *ngx_http_tenant_authz_action(
     ngx_http_tenant_authz_t *authz, ngx_str_t *name, policy_uid_t *uid,
     ngx_uint_t *number);
-static policy_known_t *ngx_http_tenant_authz_known(
-    ngx_http_tenant_identity_t *identity,
-    ngx_http_tenant_policies_t *policies, ngx_uint_t action, uint64_t agent);
-static ngx_uint_t ngx_http_tenant_authz_same(ngx_http_request_t *r,
-    ngx_http_tenant_authz_t *authz, ngx_http_tenant_known_t *known);
-static void ngx_http_tenant_authz_client(ngx_http_request_t *r,
-    ngx_http_tenant_client_t *client);
-static size_t ngx_http_tenant_authz_address(ngx_http_request_t *r,
-    const uint8_t **address);
+static ngx_int_t ngx_http_tenant_authz_principal(ngx_http_request_t *r,
+    policy_arena_t *arena, ngx_http_tenant_identity_t *identity,
+    policy_uid_t *uid, const policy_store_t **store);
 static ngx_int_t ngx_http_tenant_authz_asked(
     ngx_http_tenant_main_conf_t *tmcf, ngx_http_tenant_ctx_t *ctx,
     ngx_http_tenant_tenant_t **held, policy_uid_t *uid);
@@ -34,16 +22,10 @@ static ngx_int_t ngx_http_tenant_authz_key(ngx_http_request_t *r,
     ngx_uint_t key, policy_value_t *value);
 static ngx_int_t ngx_http_tenant_authz_source_ip(ngx_http_request_t *r,
     policy_value_t *value);
-static ngx_table_elt_t *ngx_http_tenant_session(ngx_http_request_t *r);
 static ngx_int_t ngx_http_tenant_authz_note(ngx_http_request_t *r,
     ngx_http_tenant_ctx_t *ctx, policy_result_t *result);
 static void ngx_http_tenant_authz_errors(ngx_http_request_t *r,
     policy_result_t *result);
-
-
-_Static_assert(sizeof(policy_known_t)
-               <= sizeof(((ngx_http_tenant_known_t *) 0)->known),
-               "what the engine knows fits");
 
 
 /* the order is that of NGX_HTTP_TENANT_CONTEXT_* */
@@ -108,6 +90,16 @@ ngx_http_tenant_authz_init_process(ngx_cycle_t *cycle,
 }
 
 
+void
+ngx_http_tenant_authz_exit_process(ngx_http_tenant_main_conf_t *tmcf)
+{
+    if (tmcf->users) {
+        tenant_cache_destroy(tmcf->users->kin);
+        tmcf->users = NULL;
+    }
+}
+
+
 /*
  * One of the worker's own, with its number from 1; or, with 0, what is made
  * in "uid" of the name.  NULL: no Cedar entity can have that name.
@@ -160,98 +152,43 @@ ngx_http_tenant_authz_action(ngx_http_tenant_authz_t *authz, ngx_str_t *name,
 }
 
 
-/*
- * What the engine knows of this decision from an earlier one, or is to note
- * of it.  Nothing that it depends on changes under the same identity: its
- * entity and its tenant's are made once, and an agent that changed has an
- * entity with another number.
- */
+/* The user's own uid and a store for it, where the principal is shared. */
 
-static policy_known_t *
-ngx_http_tenant_authz_known(ngx_http_tenant_identity_t *identity,
-    ngx_http_tenant_policies_t *policies, ngx_uint_t action, uint64_t agent)
+static ngx_int_t
+ngx_http_tenant_authz_principal(ngx_http_request_t *r, policy_arena_t *arena,
+    ngx_http_tenant_identity_t *identity, policy_uid_t *uid,
+    const policy_store_t **store)
 {
-    uint64_t                  asked;
-    ngx_http_tenant_known_t  *known;
+    u_char          *p;
+    ngx_str_t       *iss;
+    policy_str_t     id;
+    policy_store_t  *renamed;
 
-    known = &identity->known;
-    asked = agent * (NGX_HTTP_TENANT_ACTIONS + 1) + action;
+    iss = &identity->issuer->sn.str;
+    id.len = iss->len + 1 + identity->subject.len;
 
-    if (known->asked != asked || known->policies != policies) {
-        ngx_memzero(known, sizeof(ngx_http_tenant_known_t));
-        known->policies = policies;
-        known->asked = asked;
+    p = ngx_pnalloc(r->pool, id.len);
+    if (p == NULL) {
+        return NGX_ERROR;
     }
 
-    return (policy_known_t *) known->known;
-}
+    id.data = (char *) p;
 
+    p = ngx_cpymem(p, iss->data, iss->len);
+    *p++ = '#';
+    ngx_memcpy(p, identity->subject.data, identity->subject.len);
 
-/*
- * Whether all that the last decision looked at of its context is as it was:
- * then so is the decision.  Time and path never are, nor is a session.
- */
-
-static ngx_uint_t
-ngx_http_tenant_authz_same(ngx_http_request_t *r,
-    ngx_http_tenant_authz_t *authz, ngx_http_tenant_known_t *known)
-{
-    size_t                     len;
-    uint32_t                   asked, *bits;
-    const uint8_t             *address;
-    ngx_http_tenant_client_t  *client;
-
-    bits = authz->bits;
-    client = &known->client;
-
-    asked = policy_known_asked((policy_known_t *) known->known);
-
-    if (asked & ~authz->comparable) {
-        return 0;
-    }
-
-    if (asked & bits[NGX_HTTP_TENANT_CONTEXT_SOURCE_IP]) {
-        len = ngx_http_tenant_authz_address(r, &address);
-
-        if (len != client->address_len
-            || ngx_memcmp(address, client->address, len) != 0)
-        {
-            return 0;
-        }
-    }
-
-    if ((asked & bits[NGX_HTTP_TENANT_CONTEXT_METHOD])
-        && (client->method == NGX_HTTP_UNKNOWN || client->method != r->method))
+    if (policy_uid_again(policy_store_uid(identity->kin->store, 0), id, uid)
+        != POLICY_OK
+        || policy_store_renamed(arena, identity->kin->store, uid, &renamed)
+           != POLICY_OK)
     {
-        return 0;
+        return NGX_ERROR;
     }
 
-    if ((asked & bits[NGX_HTTP_TENANT_CONTEXT_TLS])
-        && client->tls != ngx_http_tenant_tls(r))
-    {
-        return 0;
-    }
+    *store = renamed;
 
-    return (asked & bits[NGX_HTTP_TENANT_CONTEXT_SESSION]) == 0
-           || (!client->session && ngx_http_tenant_session(r) == NULL);
-}
-
-
-static void
-ngx_http_tenant_authz_client(ngx_http_request_t *r,
-    ngx_http_tenant_client_t *client)
-{
-    size_t          len;
-    const uint8_t  *address;
-
-    len = ngx_http_tenant_authz_address(r, &address);
-
-    client->address_len = (u_char) len;
-    ngx_memcpy(client->address, address, len);
-
-    client->tls = ngx_http_tenant_tls(r);
-    client->session = ngx_http_tenant_session(r) != NULL;
-    client->method = (uint32_t) r->method;
+    return NGX_OK;
 }
 
 
@@ -259,9 +196,8 @@ ngx_http_tenant_hot
 ngx_int_t
 ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 {
-    uint64_t                      number;
-    ngx_uint_t                    n;
-    policy_uid_t                  action, resource;
+    ngx_uint_t                    n, shared;
+    policy_uid_t                  user, action, resource;
     policy_status_t               rc;
     policy_arena_t               *arena;
     policy_result_t               result;
@@ -276,7 +212,7 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
     ngx_http_tenant_main_conf_t  *tmcf;
 
     held = NULL;
-    number = 0;
+    agent = NULL;
 
     tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
     tlcf = ngx_http_get_module_loc_conf(r, ngx_http_tenant_module);
@@ -292,7 +228,7 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
     if (identity) {
         tenant = identity->tenant->authz;
 
-        stores[request.nstores++] = identity->entity;
+        stores[request.nstores++] = identity->kin->store;
         stores[request.nstores++] = tenant->store;
 
     } else {
@@ -327,7 +263,21 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 
         stores[request.nstores++] = agent->store;
         request.resource = agent->uid;
-        number = agent->number;
+    }
+
+    /* by the name of none of those who share it, unless that may be asked */
+
+    shared = identity && identity->kin->shared;
+
+    if (shared && (agent == NULL || agent->refers || tlcf->decision_log)) {
+        if (ngx_http_tenant_authz_principal(r, arena, identity, &user,
+                                            &stores[0])
+            != NGX_OK)
+        {
+            goto fault;
+        }
+
+        request.principal = &user;
     }
 
     request.action = ngx_http_tenant_authz_action(tmcf->authz, &ctx->action,
@@ -336,13 +286,12 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
         goto fault;
     }
 
-    if (identity && number && n) {
-        request.known = ngx_http_tenant_authz_known(identity, policies, n,
-                                                    number);
+    if (identity && agent && n) {
+        request.known = ngx_http_tenant_known(identity, policies, n, agent);
     }
 
     if (request.known
-        && ngx_http_tenant_authz_same(r, tmcf->authz, &identity->known))
+        && ngx_http_tenant_known_same(r, tmcf->authz, &identity->known))
     {
         request.flags = POLICY_SAME_CONTEXT;
 
@@ -355,8 +304,10 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 
     /* what nobody asks for is left where it is, in memory */
 
-    if (identity && (request.flags == 0 || tlcf->decision_log)) {
-        request.principal = policy_store_uid(identity->entity, 0);
+    if (request.principal == NULL
+        && (request.flags == 0 || tlcf->decision_log))
+    {
+        request.principal = policy_store_uid(identity->kin->store, 0);
     }
 
     set = policies->set;
@@ -366,13 +317,23 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
 
     rc = policy_authorize(&request, arena, &result);
 
-    /* nothing is compared later if this decision looked at more */
+    /* messages of errors are about the user */
 
-    if (request.known && request.flags == 0
-        && (policy_known_asked(request.known) & ~tmcf->authz->comparable)
-           == 0)
-    {
-        ngx_http_tenant_authz_client(r, &identity->known.client);
+    if (result.nerrors && shared && request.principal != &user) {
+        if (ngx_http_tenant_authz_principal(r, arena, identity, &user,
+                                            &stores[0])
+            != NGX_OK)
+        {
+            goto fault;
+        }
+
+        request.principal = &user;
+
+        rc = policy_authorize(&request, arena, &result);
+    }
+
+    if (request.known && request.flags == 0) {
+        ngx_http_tenant_known_note(r, tmcf->authz, identity, agent);
     }
 
     ctx->decided = 1;
@@ -546,11 +507,11 @@ ngx_http_tenant_authz_key(ngx_http_request_t *r, ngx_uint_t key,
         return NGX_OK;
 
     case NGX_HTTP_TENANT_CONTEXT_TLS:
-        *value = policy_bool(ngx_http_tenant_tls(r));
+        *value = policy_bool(ngx_http_tenant_client_tls(r));
         return NGX_OK;
 
     default: /* NGX_HTTP_TENANT_CONTEXT_SESSION */
-        h = ngx_http_tenant_session(r);
+        h = ngx_http_tenant_client_session(r);
         if (h == NULL) {
             return NGX_OK;
         }
@@ -576,7 +537,7 @@ ngx_http_tenant_authz_source_ip(ngx_http_request_t *r, policy_value_t *value)
     size_t          len;
     const uint8_t  *address;
 
-    len = ngx_http_tenant_authz_address(r, &address);
+    len = ngx_http_tenant_client_address(r, &address);
 
     if (len == 0) {
         return NGX_DECLINED;
@@ -584,87 +545,6 @@ ngx_http_tenant_authz_source_ip(ngx_http_request_t *r, policy_value_t *value)
 
     return policy_ip(address, len, (unsigned) len * 8, value) == POLICY_OK
            ? NGX_OK : NGX_ERROR;
-}
-
-
-/* 4 or 16 bytes; 0: a UNIX-domain socket has none */
-
-static size_t
-ngx_http_tenant_authz_address(ngx_http_request_t *r, const uint8_t **address)
-{
-    struct sockaddr      *sa;
-    struct sockaddr_in   *sin;
-#if (NGX_HAVE_INET6)
-    struct sockaddr_in6  *sin6;
-#endif
-
-    sa = r->connection->sockaddr;
-
-    switch (sa->sa_family) {
-
-#if (NGX_HAVE_INET6)
-    case AF_INET6:
-        sin6 = (struct sockaddr_in6 *) sa;
-        *address = sin6->sin6_addr.s6_addr;
-
-        /* a dual-stack socket shows IPv4 clients so; policies write IPv4 */
-
-        if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
-            *address += 12;
-            return 4;
-        }
-
-        return 16;
-#endif
-
-    case AF_INET:
-        sin = (struct sockaddr_in *) sa;
-        *address = (uint8_t *) &sin->sin_addr.s_addr;
-        return 4;
-
-    default:
-        *address = (uint8_t *) "";
-        return 0;
-    }
-}
-
-
-static ngx_table_elt_t *
-ngx_http_tenant_session(ngx_http_request_t *r)
-{
-    ngx_uint_t        i, n;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    static ngx_str_t  names[] = {
-        ngx_string("mcp-session-id"),
-        ngx_string("x-amzn-bedrock-agentcore-runtime-session-id")
-    };
-
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return NULL;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        for (n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
-            if (h[i].key.len == names[n].len
-                && ngx_strncmp(h[i].lowcase_key, names[n].data, names[n].len)
-                   == 0)
-            {
-                return &h[i];
-            }
-        }
-    }
 }
 
 

@@ -28,35 +28,36 @@ ngx_http_tenant_policies_t *ngx_http_tenant_policies_compile(ngx_conf_t *cf,
 ngx_int_t ngx_http_tenant_attribute_check(json_t *value, char *message,
     size_t size);
 
-/*
- * The principal's Cedar entity, which stands in an identity's block: its size
- * is measured before there is the block.  It borrows what the caller says,
- * and from issuer and tenant, which must outlive it.
- */
+/* What a verified token says of its user. */
 typedef struct {
     ngx_http_tenant_issuer_t        *issuer;
     ngx_http_tenant_tenant_t        *tenant;
     const struct tenant_identity_s  *names;
     const tenant_value_t            *claims;
-
-    tenant_str_t    *scopes;        /* where they stand for good, when it is */
-    ngx_uint_t       nscopes;       /*   written */
-    tenant_str_t     client_id;     /* the same */
-
-    size_t           size;          /* measured */
-    void            *plan;          /* what else was found out then */
-
-    ngx_str_t        subject;       /* written: stands in it */
-    void            *entity;        /* NULL: there are no policies */
+    tenant_str_t                    *scopes;
+    ngx_uint_t                       nscopes;
+    tenant_str_t                    *roles;
+    ngx_uint_t                       nroles;
 } ngx_http_tenant_user_t;
 
-/* Needs all but scopes' and client_id's last places.  NGX_ERROR: no memory. */
-ngx_int_t ngx_http_tenant_principal_measure(ngx_http_request_t *r,
-    ngx_http_tenant_user_t *user);
+/*
+ * A user's principal in Cedar, with all that policies look at.  Users whom no
+ * policy could tell apart have one together.
+ */
+typedef struct ngx_http_tenant_kin_s  ngx_http_tenant_kin_t;
 
-/* To p, size bytes aligned to 8.  NGX_ERROR: no memory. */
-ngx_int_t ngx_http_tenant_principal_write(ngx_http_request_t *r,
-    ngx_http_tenant_user_t *user, u_char *p);
+/*
+ * That of the user, with a reference; NULL: there are no policies.  It needs
+ * nothing of the token any more.  NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_tenant_kin(ngx_http_request_t *r,
+    ngx_http_tenant_user_t *user, ngx_http_tenant_kin_t **kin);
+
+/* NULL is allowed. */
+void ngx_http_tenant_kin_release(ngx_http_tenant_kin_t *kin);
+
+/* The bytes that it takes for this user alone. */
+size_t ngx_http_tenant_kin_own(ngx_http_tenant_kin_t *kin);
 
 /* What of a context can be compared with that of an earlier request. */
 typedef struct {
@@ -79,9 +80,10 @@ typedef struct {
     ngx_http_tenant_client_t         client;
 } ngx_http_tenant_known_t;
 
-/* Memory for the worker's decisions. */
+/* Memory for the worker's decisions; when the worker ends. */
 ngx_int_t ngx_http_tenant_authz_init_process(ngx_cycle_t *cycle,
     ngx_http_tenant_main_conf_t *tmcf);
+void ngx_http_tenant_authz_exit_process(ngx_http_tenant_main_conf_t *tmcf);
 
 /*
  * Decides for ctx->caller, ctx->agent, ctx->action and notes the decision in

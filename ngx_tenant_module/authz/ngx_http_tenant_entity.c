@@ -11,6 +11,7 @@ typedef struct {
     policy_store_t   *store;
     policy_entry_t   *entry;
     policy_arena_t   *arena;
+    unsigned          refers:1;
 } ngx_http_tenant_entity_build_t;
 
 
@@ -189,6 +190,7 @@ ngx_http_tenant_entity_create(const char *type, ngx_str_t *id,
         return NULL;
     }
 
+    build->refers = 0;
     build->store = entity->store;
     build->arena = policy_store_arena(entity->store);
 
@@ -216,6 +218,7 @@ ngx_http_tenant_entity_finish(ngx_http_tenant_entity_t *entity,
 
     entity->store = packed;
     entity->packed = 1;
+    entity->refers = build->refers;
 
     /* the entity itself was added first */
 
@@ -329,6 +332,12 @@ ngx_http_tenant_entity_attributes(ngx_http_tenant_entity_build_t *build,
         key.len = ngx_strlen(name);
         text.data = json;
         text.len = ngx_strlen(json);
+
+        /* of which type, or whether it is a string, does not matter */
+
+        if (ngx_strstr(json, "__entity")) {
+            build->refers = 1;
+        }
 
         rc = policy_json(build->arena, text, &v, NULL);
 

@@ -6,6 +6,7 @@
 
 #include "ngx_http_tenant_authz.h"
 #include "policy.h"
+#include "../identity/tenant_cache.h"
 
 
 /* Keys of the Cedar context, in the order of the table of their names. */
@@ -37,6 +38,7 @@ typedef struct {
     policy_store_t      *store;
     uint64_t             number;    /* from 1, none twice in a worker */
     unsigned             packed:1;  /* the store is one block */
+    unsigned             refers:1;  /* its data names entities */
 } ngx_http_tenant_entity_t;
 
 
@@ -64,7 +66,7 @@ typedef struct {
 typedef struct {
     ngx_pool_t              *pool;      /* of the request */
     policy_arena_t          *arena;     /* fixed */
-    ngx_http_tenant_kept_t   kept[3];   /* not written once more */
+    ngx_http_tenant_kept_t   kept[2];   /* not written once more */
 
     size_t                   size;      /* measured: of the arena */
     size_t                   texts;     /* and of texts */
@@ -116,7 +118,46 @@ struct ngx_http_tenant_users_s {
     unsigned          any_tag:1;    /* if one has a computed name: all */
 
     policy_arena_t   *arena;        /* aimed at the block of a principal */
+
+    unsigned          apart:1;      /* a policy could tell any two apart */
+    tenant_cache_t   *kin;          /* what is shared; NULL: nothing is */
 };
+
+
+/* Of how many pairs of agent and action decisions are known to all. */
+#define NGX_HTTP_TENANT_KIN_KNOWN  4
+
+/* Immutable once made, but for refs and what is known.  One block. */
+struct ngx_http_tenant_kin_s {
+    ngx_uint_t                 refs;
+    policy_store_t            *store;       /* of the principal alone */
+    ngx_http_tenant_tenant_t  *tenant;      /* a reference: lends to store */
+    size_t                     size;        /* of the block */
+    unsigned                   shared:1;    /* the principal's id is empty */
+    ngx_uint_t                 next;        /* of known, to be taken */
+    ngx_uint_t                 nknown;
+    ngx_http_tenant_known_t    known[];
+};
+
+
+/* release() of users->kin */
+void ngx_http_tenant_kin_drop(void *value, void *data);
+
+
+/*
+ * Makes the principal: measures it, then writes it to a block.  It lends from
+ * the tenant, which must outlive it.
+ */
+typedef struct ngx_http_tenant_plan_s  ngx_http_tenant_plan_t;
+
+/* size: bytes of the block.  NULL: no memory.  shared: of nobody's id */
+ngx_http_tenant_plan_t *ngx_http_tenant_principal_measure(ngx_pool_t *pool,
+    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user,
+    ngx_uint_t shared, size_t *size);
+
+/* To p, aligned to 8.  NULL: no memory. */
+policy_store_t *ngx_http_tenant_principal_write(ngx_http_tenant_plan_t *plan,
+    u_char *p);
 
 
 /* What making principals needs to know of the policies. */
@@ -142,6 +183,43 @@ typedef struct ngx_http_tenant_authz_s {
     char             names[NGX_HTTP_TENANT_ACTIONS]
                           [NGX_HTTP_TENANT_ACTION_KEPT];
 } ngx_http_tenant_authz_t;
+
+
+/*
+ * What the engine knows of this decision from an earlier one, or is to note
+ * of it.  action: the number of one that is kept.
+ */
+policy_known_t *ngx_http_tenant_known(ngx_http_tenant_identity_t *identity,
+    ngx_http_tenant_policies_t *policies, ngx_uint_t action,
+    ngx_http_tenant_entity_t *agent);
+
+/*
+ * Whether all that the last decision looked at of its context is as it was:
+ * then so is the decision.  Time and path never are, nor is a session.
+ */
+ngx_uint_t ngx_http_tenant_known_same(ngx_http_request_t *r,
+    ngx_http_tenant_authz_t *authz, ngx_http_tenant_known_t *known);
+
+/* A decision was made, and is known: of which client, and for whom else. */
+void ngx_http_tenant_known_note(ngx_http_request_t *r,
+    ngx_http_tenant_authz_t *authz, ngx_http_tenant_identity_t *identity,
+    ngx_http_tenant_entity_t *agent);
+
+
+/* What the context says of a client. */
+
+#if (NGX_HTTP_SSL)
+#define ngx_http_tenant_client_tls(r)  ((r)->connection->ssl != NULL)
+#else
+#define ngx_http_tenant_client_tls(r)  0
+#endif
+
+/* 4 or 16 bytes; 0: a UNIX-domain socket has none */
+size_t ngx_http_tenant_client_address(ngx_http_request_t *r,
+    const uint8_t **address);
+
+/* NULL: no session */
+ngx_table_elt_t *ngx_http_tenant_client_session(ngx_http_request_t *r);
 
 
 /* Writes the decision where the location wants it. */

@@ -1,6 +1,6 @@
 /*
  * The principal of a verified token as a Cedar entity: measured, then written
- * straight to where it is kept, with the identity.
+ * straight to where it is kept.
  */
 
 #include "ngx_http_tenant_policies.h"
@@ -9,10 +9,9 @@
 #include "../identity/tenant_claims.h"
 
 
-/* Texts of a token that more than one value has. */
-#define NGX_HTTP_TENANT_KEPT_SUBJECT    0
-#define NGX_HTTP_TENANT_KEPT_ISS        1
-#define NGX_HTTP_TENANT_KEPT_CLIENT_ID  2
+/* Texts of a token that the uid has as well. */
+#define NGX_HTTP_TENANT_KEPT_SUBJECT  0
+#define NGX_HTTP_TENANT_KEPT_ISS      1
 
 
 /* A claim that becomes an attribute or a tag. */
@@ -23,13 +22,16 @@ typedef struct {
 
 
 /* What measuring finds out, for writing. */
-typedef struct {
+struct ngx_http_tenant_plan_s {
+    ngx_http_tenant_users_t       *users;
+    ngx_http_tenant_user_t        *user;
+    unsigned                       shared:1;
+
     ngx_http_tenant_claim_room_t   room;
     policy_single_t                single;
+    tenant_str_t                   subject; /* written: of the uid */
 
     policy_uid_t                  *parents; /* the tenant, then roles */
-    tenant_str_t                  *roles;
-    ngx_uint_t                     nroles;
     policy_str_t                  *texts;   /* enough for roles or scopes */
 
     ngx_http_tenant_mapped_t      *attrs;
@@ -37,80 +39,58 @@ typedef struct {
     ngx_http_tenant_mapped_t      *tags;
     ngx_uint_t                     ntags;
     policy_pick_t                 *picks;   /* enough for either */
-} ngx_http_tenant_plan_t;
+};
 
 
 static ngx_http_tenant_plan_t *ngx_http_tenant_plan_create(ngx_pool_t *pool,
     ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user);
-static ngx_int_t ngx_http_tenant_plan_roles(ngx_http_tenant_plan_t *plan,
-    ngx_http_tenant_users_t *users);
-static void ngx_http_tenant_plan_attrs(ngx_http_tenant_plan_t *plan,
-    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user);
-static void ngx_http_tenant_plan_tags(ngx_http_tenant_plan_t *plan,
-    ngx_http_tenant_users_t *users, const tenant_value_t *claims);
+static ngx_int_t ngx_http_tenant_plan_uids(ngx_http_tenant_plan_t *plan);
+static void ngx_http_tenant_plan_attrs(ngx_http_tenant_plan_t *plan);
+static size_t ngx_http_tenant_plan_texts(tenant_str_t *texts, ngx_uint_t n);
+static void ngx_http_tenant_plan_tags(ngx_http_tenant_plan_t *plan);
 static ngx_int_t ngx_http_tenant_plan_tag(ngx_http_tenant_plan_t *plan,
     const tenant_value_t *claim, uint32_t place);
-static ngx_int_t ngx_http_tenant_principal_uids(ngx_http_tenant_plan_t *plan,
-    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user);
-static ngx_int_t ngx_http_tenant_principal_attrs(ngx_http_tenant_plan_t *plan,
-    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user);
-static ngx_uint_t ngx_http_tenant_principal_own(ngx_http_tenant_plan_t *plan,
-    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user);
-static ngx_int_t ngx_http_tenant_principal_tags(ngx_http_tenant_plan_t *plan,
-    ngx_http_tenant_users_t *users);
+static ngx_int_t ngx_http_tenant_principal_uids(ngx_http_tenant_plan_t *plan);
+static ngx_int_t ngx_http_tenant_principal_attrs(
+    ngx_http_tenant_plan_t *plan);
+static ngx_uint_t ngx_http_tenant_principal_own(ngx_http_tenant_plan_t *plan);
+static ngx_int_t ngx_http_tenant_principal_tags(ngx_http_tenant_plan_t *plan);
 static ngx_int_t ngx_http_tenant_principal_any_tags(
-    ngx_http_tenant_plan_t *plan, ngx_http_tenant_users_t *users);
+    ngx_http_tenant_plan_t *plan);
 static policy_value_t ngx_http_tenant_principal_texts(
     ngx_http_tenant_plan_t *plan, tenant_str_t *texts, ngx_uint_t n);
+static const char *ngx_http_tenant_principal_text(
+    ngx_http_tenant_plan_t *plan, const char *data, size_t len);
 
 
 /* Its tenant has a store of its own, which that of the principal stands on. */
 
-ngx_int_t
-ngx_http_tenant_principal_measure(ngx_http_request_t *r,
-    ngx_http_tenant_user_t *user)
+ngx_http_tenant_plan_t *
+ngx_http_tenant_principal_measure(ngx_pool_t *pool,
+    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user,
+    ngx_uint_t shared, size_t *size)
 {
-    ngx_http_tenant_plan_t       *plan;
-    ngx_http_tenant_users_t      *users;
-    ngx_http_tenant_main_conf_t  *tmcf;
+    ngx_http_tenant_plan_t  *plan;
 
-    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
-
-    user->plan = NULL;
-
-    if (tmcf->policies.nelts == 0) {
-        user->size = user->names->subject.len;
-        return NGX_OK;
+    plan = ngx_http_tenant_plan_create(pool, users, user);
+    if (plan == NULL) {
+        return NULL;
     }
 
-    users = tmcf->users;
+    plan->shared = shared ? 1 : 0;
 
-    if (user->tenant->authz == NULL
-        && ngx_http_tenant_entity_tenant(user->tenant) == NULL)
-    {
-        return NGX_ERROR;
+    if (ngx_http_tenant_plan_uids(plan) != NGX_OK) {
+        return NULL;
     }
 
-    plan = ngx_http_tenant_plan_create(r->pool, users, user);
-
-    if (plan == NULL || ngx_http_tenant_plan_roles(plan, users) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    /* iss "#" subject */
-
-    plan->room.texts += user->issuer->sn.str.len + 1
-                        + user->names->subject.len;
-
-    ngx_http_tenant_plan_attrs(plan, users, user);
-    ngx_http_tenant_plan_tags(plan, users, user->claims);
+    ngx_http_tenant_plan_attrs(plan);
+    ngx_http_tenant_plan_tags(plan);
 
     plan->room.size += policy_single_measure(&plan->single);
 
-    user->plan = plan;
-    user->size = plan->room.size + plan->room.texts;
+    *size = plan->room.size + plan->room.texts;
 
-    return NGX_OK;
+    return plan;
 }
 
 
@@ -119,17 +99,10 @@ ngx_http_tenant_plan_create(ngx_pool_t *pool, ngx_http_tenant_users_t *users,
     ngx_http_tenant_user_t *user)
 {
     ngx_uint_t                 attrs, tags, nroles, texts;
-    tenant_str_t              *roles;
-    ngx_http_tenant_kept_t    *kept;
     ngx_http_tenant_plan_t    *plan;
     ngx_http_tenant_entity_t  *tenant;
 
-    if (ngx_http_tenant_claim_list(pool, user->names->roles, &roles, &nroles)
-        != NGX_OK)
-    {
-        return NULL;
-    }
-
+    nroles = user->nroles;
     attrs = user->issuer->rules.nattributes;
     tags = users->any_tag ? user->claims->len : users->tag_names.nelts;
     texts = ngx_max(nroles, user->nscopes);
@@ -154,10 +127,11 @@ ngx_http_tenant_plan_create(ngx_pool_t *pool, ngx_http_tenant_users_t *users,
     plan->nattrs = 0;
     plan->ntags = 0;
 
+    plan->users = users;
+    plan->user = user;
+
     tenant = user->tenant->authz;
 
-    plan->roles = roles;
-    plan->nroles = nroles;
     plan->parents[0] = *tenant->uid;
 
     plan->single.base = tenant->store;
@@ -169,27 +143,38 @@ ngx_http_tenant_plan_create(ngx_pool_t *pool, ngx_http_tenant_users_t *users,
     plan->room.size = 0;
     plan->room.texts = 0;
 
-    kept = plan->room.kept;
-    kept[NGX_HTTP_TENANT_KEPT_SUBJECT].from = user->names->subject;
-    kept[NGX_HTTP_TENANT_KEPT_ISS].from = user->names->iss;
-    kept[NGX_HTTP_TENANT_KEPT_CLIENT_ID].from = user->names->client_id;
+    ngx_memzero(plan->room.kept, sizeof(plan->room.kept));
 
     return plan;
 }
 
 
+/* iss "#" subject, unless nobody could tell; and the roles. */
+
 static ngx_int_t
-ngx_http_tenant_plan_roles(ngx_http_tenant_plan_t *plan,
-    ngx_http_tenant_users_t *users)
+ngx_http_tenant_plan_uids(ngx_http_tenant_plan_t *plan)
 {
-    ngx_uint_t    i;
-    policy_str_t  id;
+    ngx_uint_t               i;
+    policy_str_t             id;
+    ngx_http_tenant_kept_t  *kept;
+    ngx_http_tenant_user_t  *user;
 
-    for (i = 0; i < plan->nroles; i++) {
-        id.data = plan->roles[i].data;
-        id.len = plan->roles[i].len;
+    user = plan->user;
 
-        if (policy_uid_again(&users->role, id, &plan->parents[i + 1])
+    if (!plan->shared) {
+        kept = plan->room.kept;
+        kept[NGX_HTTP_TENANT_KEPT_SUBJECT].from = user->names->subject;
+        kept[NGX_HTTP_TENANT_KEPT_ISS].from = user->names->iss;
+
+        plan->room.texts += user->issuer->sn.str.len + 1
+                            + user->names->subject.len;
+    }
+
+    for (i = 0; i < user->nroles; i++) {
+        id.data = user->roles[i].data;
+        id.len = user->roles[i].len;
+
+        if (policy_uid_again(&plan->users->role, id, &plan->parents[i + 1])
             != POLICY_OK)
         {
             return NGX_ERROR;
@@ -208,34 +193,45 @@ ngx_http_tenant_plan_roles(ngx_http_tenant_plan_t *plan,
  */
 
 static void
-ngx_http_tenant_plan_attrs(ngx_http_tenant_plan_t *plan,
-    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user)
+ngx_http_tenant_plan_attrs(ngx_http_tenant_plan_t *plan)
 {
-    size_t                 i;
-    uint32_t               place;
-    policy_str_t           name;
-    tenant_rules_t        *rules;
-    tenant_attribute_t    *attribute;
-    const tenant_value_t  *claim;
+    size_t                    i;
+    uint32_t                  place;
+    policy_str_t              name;
+    tenant_rules_t           *rules;
+    tenant_attribute_t       *attribute;
+    const tenant_value_t     *claim;
+    ngx_http_tenant_user_t   *user;
+    ngx_http_tenant_users_t  *users;
+
+    user = plan->user;
+    users = plan->users;
 
     plan->room.size += POLICY_RECORD_SIZE(users->nown);
 
     for (i = 0; i < users->nown; i++) {
         switch (users->own[i]) {
 
+        case NGX_HTTP_TENANT_USER_ISS:
+            plan->room.texts += user->issuer->sn.str.len;
+            break;
+
         case NGX_HTTP_TENANT_USER_CLIENT_ID:
             if (user->names->client_id.data == NULL) {
                 plan->room.size -= POLICY_RECORD_SIZE(1);
             }
 
+            plan->room.texts += user->names->client_id.len;
             break;
 
         case NGX_HTTP_TENANT_USER_SCOPES:
             plan->room.size += POLICY_SET_SIZE(user->nscopes);
+            plan->room.texts += ngx_http_tenant_plan_texts(user->scopes,
+                                                           user->nscopes);
             break;
 
         case NGX_HTTP_TENANT_USER_ROLES:
-            plan->room.size += POLICY_SET_SIZE(plan->nroles);
+            plan->room.size += POLICY_SET_SIZE(user->nroles);
         }
     }
 
@@ -263,6 +259,22 @@ ngx_http_tenant_plan_attrs(ngx_http_tenant_plan_t *plan,
 }
 
 
+static size_t
+ngx_http_tenant_plan_texts(tenant_str_t *texts, ngx_uint_t n)
+{
+    size_t      len;
+    ngx_uint_t  i;
+
+    len = 0;
+
+    for (i = 0; i < n; i++) {
+        len += texts[i].len;
+    }
+
+    return len;
+}
+
+
 /*
  * Claims are tags of the principal, as far as a policy could ask for them.
  * A claim that Cedar cannot hold (null, a fraction beyond four digits) is
@@ -270,14 +282,17 @@ ngx_http_tenant_plan_attrs(ngx_http_tenant_plan_t *plan,
  */
 
 static void
-ngx_http_tenant_plan_tags(ngx_http_tenant_plan_t *plan,
-    ngx_http_tenant_users_t *users, const tenant_value_t *claims)
+ngx_http_tenant_plan_tags(ngx_http_tenant_plan_t *plan)
 {
-    uint32_t               place;
-    ngx_uint_t             i;
-    policy_str_t          *tag;
-    tenant_str_t           name;
-    const tenant_value_t  *member, *claim;
+    uint32_t                  place;
+    ngx_uint_t                i;
+    policy_str_t             *tag;
+    tenant_str_t              name;
+    const tenant_value_t     *claims, *member, *claim;
+    ngx_http_tenant_users_t  *users;
+
+    users = plan->users;
+    claims = plan->user->claims;
 
     if (users->any_tag) {
         member = tenant_value_first(claims);
@@ -335,76 +350,73 @@ ngx_http_tenant_plan_tag(ngx_http_tenant_plan_t *plan,
  * behind it in a request has no record of them.
  */
 
-ngx_int_t
-ngx_http_tenant_principal_write(ngx_http_request_t *r,
-    ngx_http_tenant_user_t *user, u_char *p)
+policy_store_t *
+ngx_http_tenant_principal_write(ngx_http_tenant_plan_t *plan, u_char *p)
 {
-    policy_store_t               *store;
-    ngx_http_tenant_plan_t       *plan;
-    ngx_http_tenant_users_t      *users;
-    ngx_http_tenant_main_conf_t  *tmcf;
+    policy_arena_t  *arena;
+    policy_store_t  *store;
 
-    plan = user->plan;
-    user->entity = NULL;
-    user->subject.len = user->names->subject.len;
-
-    if (plan == NULL) {
-        user->subject.data = p;
-        ngx_memcpy(p, user->names->subject.data, user->subject.len);
-        return NGX_OK;
-    }
-
-    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
-    users = tmcf->users;
+    arena = plan->room.arena;
 
     plan->room.text = (char *) p + plan->room.size;
-    plan->room.last = (char *) p + user->size;
+    plan->room.last = plan->room.text + plan->room.texts;
 
-    if (policy_arena_aim(users->arena, p, plan->room.size) != POLICY_OK
-        || ngx_http_tenant_principal_uids(plan, users, user) != NGX_OK
-        || ngx_http_tenant_principal_attrs(plan, users, user) != NGX_OK
-        || ngx_http_tenant_principal_tags(plan, users) != NGX_OK
-        || policy_store_single(users->arena, &plan->single, &store)
-           != POLICY_OK)
+    if (policy_arena_aim(arena, p, plan->room.size) != POLICY_OK
+        || ngx_http_tenant_principal_uids(plan) != NGX_OK
+        || ngx_http_tenant_principal_attrs(plan) != NGX_OK
+        || ngx_http_tenant_principal_tags(plan) != NGX_OK
+        || policy_store_single(arena, &plan->single, &store) != POLICY_OK)
     {
-        return NGX_ERROR;
+        return NULL;
     }
 
-    user->entity = store;
-
-    return NGX_OK;
+    return store;
 }
 
 
 static ngx_int_t
-ngx_http_tenant_principal_uids(ngx_http_tenant_plan_t *plan,
-    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user)
+ngx_http_tenant_principal_uids(ngx_http_tenant_plan_t *plan)
 {
-    char                    *p;
-    size_t                   len;
-    ngx_str_t               *iss;
-    ngx_uint_t               i;
-    policy_str_t             id;
-    tenant_str_t            *role;
-    ngx_http_tenant_kept_t  *kept;
+    char                     *p;
+    ngx_str_t                *iss;
+    ngx_uint_t                i;
+    policy_str_t              id;
+    tenant_str_t             *role, subject;
+    ngx_http_tenant_kept_t   *kept;
+    ngx_http_tenant_user_t   *user;
+    ngx_http_tenant_users_t  *users;
 
     /* as these are measured, there is room for them */
 
     p = plan->room.text;
-    iss = &user->issuer->sn.str;
-    len = user->subject.len;
+    user = plan->user;
+    users = plan->users;
 
-    id.data = p;
-    id.len = iss->len + 1 + len;
+    id.data = "";
+    id.len = 0;
 
-    p = (char *) ngx_cpymem(p, iss->data, iss->len);
-    *p++ = '#';
+    if (!plan->shared) {
+        iss = &user->issuer->sn.str;
+        subject = user->names->subject;
 
-    user->subject.data = (u_char *) p;
-    p = (char *) ngx_cpymem(p, user->names->subject.data, len);
+        id.data = p;
+        id.len = iss->len + 1 + subject.len;
 
-    for (i = 0; i < plan->nroles; i++) {
-        role = &plan->roles[i];
+        p = (char *) ngx_cpymem(p, iss->data, iss->len);
+        *p++ = '#';
+
+        plan->subject.data = p;
+        plan->subject.len = subject.len;
+
+        p = (char *) ngx_cpymem(p, subject.data, subject.len);
+
+        kept = plan->room.kept;
+        kept[NGX_HTTP_TENANT_KEPT_SUBJECT].to = plan->subject.data;
+        kept[NGX_HTTP_TENANT_KEPT_ISS].to = id.data;
+    }
+
+    for (i = 0; i < user->nroles; i++) {
+        role = &user->roles[i];
 
         ngx_memcpy(p, role->data, role->len);
         role->data = p;
@@ -415,11 +427,6 @@ ngx_http_tenant_principal_uids(ngx_http_tenant_plan_t *plan,
 
     plan->room.text = p;
 
-    kept = plan->room.kept;
-    kept[NGX_HTTP_TENANT_KEPT_SUBJECT].to = (char *) user->subject.data;
-    kept[NGX_HTTP_TENANT_KEPT_ISS].to = (char *) iss->data;
-    kept[NGX_HTTP_TENANT_KEPT_CLIENT_ID].to = user->client_id.data;
-
     return policy_uid_again(user->issuer->operators ? &users->operator
                                                     : &users->user,
                             id, &plan->single.uid)
@@ -428,13 +435,12 @@ ngx_http_tenant_principal_uids(ngx_http_tenant_plan_t *plan,
 
 
 static ngx_int_t
-ngx_http_tenant_principal_attrs(ngx_http_tenant_plan_t *plan,
-    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user)
+ngx_http_tenant_principal_attrs(ngx_http_tenant_plan_t *plan)
 {
     ngx_uint_t      i, n;
     policy_pick_t  *pick;
 
-    n = ngx_http_tenant_principal_own(plan, users, user);
+    n = ngx_http_tenant_principal_own(plan);
 
     for (i = 0; i < plan->nattrs; i++) {
         pick = &plan->picks[n++];
@@ -448,8 +454,8 @@ ngx_http_tenant_principal_attrs(ngx_http_tenant_plan_t *plan,
         }
     }
 
-    return policy_record_pick(users->arena, users->attrs, plan->picks, n,
-                              &plan->single.attrs)
+    return policy_record_pick(plan->room.arena, plan->users->attrs,
+                              plan->picks, n, &plan->single.attrs)
            == POLICY_OK ? NGX_OK : NGX_ERROR;
 }
 
@@ -457,14 +463,18 @@ ngx_http_tenant_principal_attrs(ngx_http_tenant_plan_t *plan,
 /* Returns how many there are. */
 
 static ngx_uint_t
-ngx_http_tenant_principal_own(ngx_http_tenant_plan_t *plan,
-    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user)
+ngx_http_tenant_principal_own(ngx_http_tenant_plan_t *plan)
 {
-    ngx_str_t                 *tier;
+    ngx_str_t                 *tier, *iss;
     ngx_uint_t                 i, n;
+    tenant_str_t               client_id;
     policy_value_t             v;
+    ngx_http_tenant_user_t    *user;
+    ngx_http_tenant_users_t   *users;
     ngx_http_tenant_entity_t  *tenant;
 
+    user = plan->user;
+    users = plan->users;
     n = 0;
 
     for (i = 0; i < users->nown; i++) {
@@ -484,21 +494,28 @@ ngx_http_tenant_principal_own(ngx_http_tenant_plan_t *plan,
             break;
 
         case NGX_HTTP_TENANT_USER_ISS:
-            v = policy_string((char *) user->issuer->sn.str.data,
-                              user->issuer->sn.str.len);
+            iss = &user->issuer->sn.str;
+            v = policy_string(ngx_http_tenant_principal_text(plan,
+                                            (char *) iss->data, iss->len),
+                              iss->len);
             break;
 
+        /* to look at it is to tell users apart: it is in the uid */
+
         case NGX_HTTP_TENANT_USER_SUB:
-            v = policy_string((char *) user->subject.data,
-                              user->subject.len);
+            v = policy_string(plan->subject.data, plan->subject.len);
             break;
 
         case NGX_HTTP_TENANT_USER_CLIENT_ID:
-            if (user->client_id.data == NULL) {
+            client_id = user->names->client_id;
+
+            if (client_id.data == NULL) {
                 continue;
             }
 
-            v = policy_string(user->client_id.data, user->client_id.len);
+            v = policy_string(ngx_http_tenant_principal_text(plan,
+                                            client_id.data, client_id.len),
+                              client_id.len);
             break;
 
         /* sets of strings are always there: nobody need ask with "has" */
@@ -508,9 +525,9 @@ ngx_http_tenant_principal_own(ngx_http_tenant_plan_t *plan,
                                                 user->nscopes);
             break;
 
-        default: /* NGX_HTTP_TENANT_USER_ROLES */
-            v = ngx_http_tenant_principal_texts(plan, plan->roles,
-                                                plan->nroles);
+        default: /* NGX_HTTP_TENANT_USER_ROLES: the uids have the texts */
+            v = ngx_http_tenant_principal_texts(plan, user->roles,
+                                                user->nroles);
         }
 
         plan->picks[n].place = users->places[i];
@@ -522,11 +539,13 @@ ngx_http_tenant_principal_own(ngx_http_tenant_plan_t *plan,
 
 
 static ngx_int_t
-ngx_http_tenant_principal_tags(ngx_http_tenant_plan_t *plan,
-    ngx_http_tenant_users_t *users)
+ngx_http_tenant_principal_tags(ngx_http_tenant_plan_t *plan)
 {
-    ngx_uint_t      i;
-    policy_pick_t  *pick;
+    ngx_uint_t                i;
+    policy_pick_t            *pick;
+    ngx_http_tenant_users_t  *users;
+
+    users = plan->users;
 
     if (plan->ntags == 0) {
         ngx_memzero(&plan->single.tags, sizeof(policy_value_t));
@@ -534,7 +553,7 @@ ngx_http_tenant_principal_tags(ngx_http_tenant_plan_t *plan,
     }
 
     if (users->any_tag) {
-        return ngx_http_tenant_principal_any_tags(plan, users);
+        return ngx_http_tenant_principal_any_tags(plan);
     }
 
     for (i = 0; i < plan->ntags; i++) {
@@ -549,7 +568,7 @@ ngx_http_tenant_principal_tags(ngx_http_tenant_plan_t *plan,
         }
     }
 
-    return policy_record_pick(users->arena, users->tags, plan->picks,
+    return policy_record_pick(plan->room.arena, users->tags, plan->picks,
                               plan->ntags, &plan->single.tags)
            == POLICY_OK ? NGX_OK : NGX_ERROR;
 }
@@ -558,8 +577,7 @@ ngx_http_tenant_principal_tags(ngx_http_tenant_plan_t *plan,
 /* By the names of their claims, which no layout knows. */
 
 static ngx_int_t
-ngx_http_tenant_principal_any_tags(ngx_http_tenant_plan_t *plan,
-    ngx_http_tenant_users_t *users)
+ngx_http_tenant_principal_any_tags(ngx_http_tenant_plan_t *plan)
 {
     ngx_uint_t             i;
     policy_str_t          *names;
@@ -591,13 +609,16 @@ ngx_http_tenant_principal_any_tags(ngx_http_tenant_plan_t *plan,
         }
     }
 
-    return policy_record(users->arena, names, values, plan->ntags,
+    return policy_record(plan->room.arena, names, values, plan->ntags,
                          &plan->single.tags)
            == POLICY_OK ? NGX_OK : NGX_ERROR;
 }
 
 
-/* One that failed is no value: the record will not take it. */
+/*
+ * Scopes are written here; a role stands there already, and stays.  One that
+ * failed is no value: the record will not take it.
+ */
 
 static policy_value_t
 ngx_http_tenant_principal_texts(ngx_http_tenant_plan_t *plan,
@@ -607,8 +628,11 @@ ngx_http_tenant_principal_texts(ngx_http_tenant_plan_t *plan,
     policy_value_t  set;
 
     for (i = 0; i < n; i++) {
-        plan->texts[i].data = texts[i].data;
         plan->texts[i].len = texts[i].len;
+        plan->texts[i].data = texts == plan->user->roles
+                              ? texts[i].data
+                              : ngx_http_tenant_principal_text(plan,
+                                            texts[i].data, texts[i].len);
     }
 
     ngx_memzero(&set, sizeof(policy_value_t));
@@ -616,4 +640,19 @@ ngx_http_tenant_principal_texts(ngx_http_tenant_plan_t *plan,
     (void) policy_strings(plan->room.arena, plan->texts, n, &set);
 
     return set;
+}
+
+
+/* It was measured. */
+
+static const char *
+ngx_http_tenant_principal_text(ngx_http_tenant_plan_t *plan,
+    const char *data, size_t len)
+{
+    char  *p;
+
+    p = plan->room.text;
+    plan->room.text = (char *) ngx_cpymem(p, data, len);
+
+    return p;
 }

@@ -6,7 +6,13 @@
 /* bytes of an arena's beginning, before it is aimed at a block */
 #define NGX_HTTP_TENANT_ARENA_SIZE      1024
 
+/* of what is shared: as many, and this part of the token cache's bytes more */
+#define NGX_HTTP_TENANT_KIN_ENTRIES     1048576
+#define NGX_HTTP_TENANT_KIN_PART        4
 
+
+static ngx_int_t ngx_http_tenant_users_kin(ngx_http_tenant_users_t *users,
+    ngx_http_tenant_main_conf_t *tmcf);
 static ngx_int_t ngx_http_tenant_users_names(ngx_cycle_t *cycle,
     ngx_http_tenant_main_conf_t *tmcf, policy_use_kind_t kind,
     ngx_array_t *names);
@@ -79,6 +85,10 @@ ngx_http_tenant_principal_init_process(ngx_cycle_t *cycle,
                                &users->places[users->nown]))
         {
             users->own[users->nown++] = (uint8_t) i;
+
+            if (i == NGX_HTTP_TENANT_USER_SUB) {
+                users->apart = 1;
+            }
         }
     }
 
@@ -87,12 +97,40 @@ ngx_http_tenant_principal_init_process(ngx_cycle_t *cycle,
     for (i = 0; i < tmcf->policies.nelts; i++) {
         if (policies[i]->any_tag) {
             users->any_tag = 1;
+            users->apart = 1;
+        }
+
+        if (policy_set_tells_apart(policies[i]->set, POLICY_STR("User"))
+            || policy_set_tells_apart(policies[i]->set,
+                                      POLICY_STR("Operator")))
+        {
+            users->apart = 1;
         }
     }
 
     tmcf->users = users;
 
-    return NGX_OK;
+    return users->apart ? NGX_OK : ngx_http_tenant_users_kin(users, tmcf);
+}
+
+
+/* Takes the room that tokens need less. */
+
+static ngx_int_t
+ngx_http_tenant_users_kin(ngx_http_tenant_users_t *users,
+    ngx_http_tenant_main_conf_t *tmcf)
+{
+    tenant_cache_conf_t  conf;
+
+    ngx_memzero(&conf, sizeof(tenant_cache_conf_t));
+
+    conf.max_entries = NGX_HTTP_TENANT_KIN_ENTRIES;
+    conf.max_bytes = tmcf->token_cache_size / NGX_HTTP_TENANT_KIN_PART;
+    conf.release = ngx_http_tenant_kin_drop;
+
+    users->kin = tenant_cache_create(&conf);
+
+    return users->kin ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -179,6 +179,7 @@ ngx_http_tenant_identity_keep(ngx_http_request_t *r, tenant_cache_tag_t tag,
 
     tenant = identity->tenant;
     size = tenant_cache_block_size(identity->size)
+           + ngx_http_tenant_kin_own(identity->kin)
            + (tenant->tokens ? 0 : tenant->object.size);
 
     /* a reference each for the caller and for the cache */
@@ -545,7 +546,7 @@ ngx_http_tenant_identity_tenant(ngx_http_request_t *r,
 }
 
 
-/* One block: the identity, its claims, the principal, further texts. */
+/* One block: the identity, its claims, all texts. */
 
 static ngx_http_tenant_identity_t *
 ngx_http_tenant_identity_create(ngx_http_request_t *r,
@@ -555,6 +556,7 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
     u_char                       *p;
     size_t                        prefix, size, encoded;
     ngx_str_t                     jti;
+    ngx_http_tenant_kin_t        *kin;
     ngx_http_tenant_user_t        user;
     ngx_http_tenant_actor_t       actor;
     ngx_http_tenant_identity_t   *identity;
@@ -571,7 +573,7 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
         || ngx_http_tenant_claim_list(r->pool, names->scopes, &user.scopes,
                                       &user.nscopes)
            != NGX_OK
-        || ngx_http_tenant_principal_measure(r, &user) != NGX_OK)
+        || ngx_http_tenant_kin(r, &user, &kin) != NGX_OK)
     {
         return NULL;
     }
@@ -583,7 +585,7 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
     prefix = sizeof(ngx_http_tenant_identity_t)
              + tmcf->claims.nelts * sizeof(ngx_str_t);
 
-    size = prefix + user.size + names->client_id.len
+    size = prefix + names->subject.len + names->client_id.len
            + ngx_http_tenant_identity_put_scopes(&user, NULL)
            + ngx_http_tenant_identity_put_actor(&actor, NULL)
            + (encoded != names->subject.len ? encoded : 0)
@@ -591,6 +593,7 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
 
     identity = ngx_alloc(size, ngx_cycle->log);
     if (identity == NULL) {
+        ngx_http_tenant_kin_release(kin);
         return NULL;
     }
 
@@ -600,6 +603,7 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
     identity->size = size;
     identity->issuer = issuer;
     identity->tenant = tenant;
+    identity->kin = kin;
     identity->claims = (ngx_str_t *) &identity[1];
 
     if (names->jti.data) {
@@ -613,7 +617,23 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
 
     identity->iat = names->has_iat ? names->iat : -1;
 
-    p = (u_char *) identity + prefix + user.size;
+    p = (u_char *) identity + prefix;
+
+    identity->subject.data = p;
+    identity->subject.len = names->subject.len;
+    identity->subject_header = identity->subject;
+    p = ngx_cpymem(p, names->subject.data, names->subject.len);
+
+    identity->actor_id.data = p;
+    identity->actor_id.len = ngx_http_tenant_identity_put_actor(&actor, p);
+    p += identity->actor_id.len;
+
+    if (encoded != names->subject.len) {
+        identity->subject_header.data = p;
+        identity->subject_header.len = encoded;
+        p += ngx_http_tenant_header_escape(p, identity->subject.data,
+                                           identity->subject.len);
+    }
 
     p += ngx_http_tenant_claims_texts(tmcf, issuer, claims, identity->claims,
                                       p);
@@ -622,38 +642,10 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
     identity->scopes.len = ngx_http_tenant_identity_put_scopes(&user, p);
     p += identity->scopes.len;
 
-    identity->actor_id.data = p;
-    identity->actor_id.len = ngx_http_tenant_identity_put_actor(&actor, p);
-    p += identity->actor_id.len;
-
-    user.client_id = names->client_id;
-
-    if (user.client_id.data) {
-        user.client_id.data = (char *) p;
-        p = ngx_cpymem(p, names->client_id.data, names->client_id.len);
-    }
-
-    if (user.client_id.len) {
-        identity->client_id.data = (u_char *) user.client_id.data;
-        identity->client_id.len = user.client_id.len;
-    }
-
-    if (ngx_http_tenant_principal_write(r, &user, (u_char *) identity + prefix)
-        != NGX_OK)
-    {
-        ngx_free(identity);
-        return NULL;
-    }
-
-    identity->entity = user.entity;
-    identity->subject = user.subject;
-    identity->subject_header = user.subject;
-
-    if (encoded != names->subject.len) {
-        identity->subject_header.data = p;
-        identity->subject_header.len = encoded;
-        (void) ngx_http_tenant_header_escape(p, user.subject.data,
-                                             user.subject.len);
+    if (names->client_id.len) {
+        identity->client_id.data = p;
+        identity->client_id.len = names->client_id.len;
+        ngx_memcpy(p, names->client_id.data, names->client_id.len);
     }
 
     issuer->object.refs++;
@@ -670,10 +662,7 @@ ngx_http_tenant_identity_take(void *pool, size_t size)
 }
 
 
-/*
- * Returns their length; p NULL: only that.  When they are written, the list
- * is of them.  No text of a token has a NUL in it.
- */
+/* Returns their length; p NULL: only that.  No text of a token has a NUL. */
 
 static size_t
 ngx_http_tenant_identity_put_scopes(ngx_http_tenant_user_t *user, u_char *p)
@@ -689,9 +678,7 @@ ngx_http_tenant_identity_put_scopes(ngx_http_tenant_user_t *user, u_char *p)
         len += scope[i].len;
 
         if (p) {
-            ngx_memcpy(p, scope[i].data, scope[i].len);
-            scope[i].data = (char *) p;
-            p += scope[i].len;
+            p = ngx_cpymem(p, scope[i].data, scope[i].len);
             *p++ = '\0';
         }
     }
@@ -784,6 +771,7 @@ ngx_http_tenant_identity_release(ngx_http_tenant_identity_t *identity)
         return;
     }
 
+    ngx_http_tenant_kin_release(identity->kin);
     ngx_http_tenant_object_unref(&identity->tenant->object);
     ngx_http_tenant_object_unref(&identity->issuer->object);
 

@@ -15,8 +15,8 @@
 
 /*
  * Immutable once made, but for refs and known.  One block of memory holds all
- * of it: the texts, the claims that the configuration asks for, the
- * principal's Cedar entity.  What every request reads comes first: of many
+ * of it but the principal's Cedar entity: the texts, the claims that the
+ * configuration asks for.  What every request reads comes first: of many
  * tokens most are not in the processor's caches.
  */
 struct ngx_http_tenant_identity_s {
@@ -24,7 +24,7 @@ struct ngx_http_tenant_identity_s {
     ngx_http_tenant_issuer_t   *issuer;     /* references */
     ngx_http_tenant_tenant_t   *tenant;
     ngx_http_tenant_known_t     known;      /* of decisions */
-    void                       *entity;     /* of authz/; NULL: no policies */
+    ngx_http_tenant_kin_t      *kin;        /* NULL: there are no policies */
     unsigned                    introspected:1; /* not verified by keys */
     ngx_str_t                   subject_header;  /* encoded for a header */
     ngx_str_t                   actor_id;

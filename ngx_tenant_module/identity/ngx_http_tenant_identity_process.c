@@ -256,6 +256,8 @@ ngx_http_tenant_identity_exit_process(ngx_http_tenant_main_conf_t *tmcf)
     tenant_cache_destroy(tmcf->token_cache);
     tmcf->token_cache = NULL;
 
+    ngx_http_tenant_authz_exit_process(tmcf);
+
     (void) ngx_http_tenant_registry_each(tmcf->registry,
                NGX_HTTP_TENANT_KIND_ISSUER,
                ngx_http_tenant_identity_stop_keys, NULL);

@@ -1,0 +1,386 @@
+/*
+ * Principals that no policy could tell apart are one: users of a tenant with
+ * the same roles, say.  A token never seen before then finds its principal
+ * made, and what is known of the decisions about it.
+ *
+ * It is found by all that would be in it, in a table like that of tokens, by
+ * a keyed hash of 128 bits.
+ */
+
+#include "ngx_http_tenant_policies.h"
+#include "../identity/ngx_http_tenant_claim.h"
+#include "../identity/tenant_claim_path.h"
+#include "../identity/tenant_claims.h"
+
+
+#define NGX_HTTP_TENANT_KIN_KEY  1024   /* bytes; with more it is not shared */
+
+
+/* A key being written: each piece says how long it is. */
+typedef struct {
+    u_char      *pos;           /* NULL: there was no room */
+    u_char      *last;
+} ngx_http_tenant_kin_key_t;
+
+
+static ngx_uint_t ngx_http_tenant_kin_tag(ngx_http_tenant_users_t *users,
+    ngx_http_tenant_user_t *user, tenant_cache_tag_t *tag);
+static void ngx_http_tenant_kin_own_key(ngx_http_tenant_kin_key_t *key,
+    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user);
+static void ngx_http_tenant_kin_claims_key(ngx_http_tenant_kin_key_t *key,
+    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user);
+static void ngx_http_tenant_kin_put(ngx_http_tenant_kin_key_t *key,
+    const void *data, size_t len);
+static void ngx_http_tenant_kin_put_number(ngx_http_tenant_kin_key_t *key,
+    uint64_t number);
+static void ngx_http_tenant_kin_put_text(ngx_http_tenant_kin_key_t *key,
+    const char *data, size_t len);
+static void ngx_http_tenant_kin_put_texts(ngx_http_tenant_kin_key_t *key,
+    tenant_str_t *texts, ngx_uint_t n);
+static void ngx_http_tenant_kin_put_claim(ngx_http_tenant_kin_key_t *key,
+    const tenant_value_t *claim);
+static ngx_http_tenant_kin_t *ngx_http_tenant_kin_create(ngx_pool_t *pool,
+    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user,
+    ngx_uint_t shared);
+static void ngx_http_tenant_kin_keep(ngx_http_tenant_users_t *users,
+    tenant_cache_tag_t tag, ngx_http_tenant_kin_t *kin);
+
+
+ngx_int_t
+ngx_http_tenant_kin(ngx_http_request_t *r, ngx_http_tenant_user_t *user,
+    ngx_http_tenant_kin_t **kin)
+{
+    ngx_uint_t                    shared;
+    tenant_cache_tag_t            tag;
+    ngx_http_tenant_kin_t        *k;
+    ngx_http_tenant_users_t      *users;
+    ngx_http_tenant_main_conf_t  *tmcf;
+
+    tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
+
+    *kin = NULL;
+
+    if (tmcf->policies.nelts == 0) {
+        return NGX_OK;
+    }
+
+    users = tmcf->users;
+
+    if ((user->tenant->authz == NULL
+         && ngx_http_tenant_entity_tenant(user->tenant) == NULL)
+        || ngx_http_tenant_claim_list(r->pool, user->names->roles,
+                                      &user->roles, &user->nroles)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    shared = ngx_http_tenant_kin_tag(users, user, &tag);
+
+    if (shared) {
+        k = tenant_cache_find(users->kin, tag, ngx_time());
+
+        if (k) {
+            k->refs++;
+            *kin = k;
+            return NGX_OK;
+        }
+    }
+
+    k = ngx_http_tenant_kin_create(r->pool, users, user, shared);
+    if (k == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (shared) {
+        ngx_http_tenant_kin_keep(users, tag, k);
+    }
+
+    *kin = k;
+
+    return NGX_OK;
+}
+
+
+/* 0: the user has to have a principal of its own */
+
+static ngx_uint_t
+ngx_http_tenant_kin_tag(ngx_http_tenant_users_t *users,
+    ngx_http_tenant_user_t *user, tenant_cache_tag_t *tag)
+{
+    u_char                     buf[NGX_HTTP_TENANT_KIN_KEY];
+    ngx_http_tenant_entity_t  *tenant;
+    ngx_http_tenant_kin_key_t  key;
+
+    tenant = user->tenant->authz;
+
+    /* an entity that the tenant's data names may be this very user */
+
+    if (users->kin == NULL || tenant->refers) {
+        return 0;
+    }
+
+    key.pos = buf;
+    key.last = buf + sizeof(buf);
+
+    ngx_http_tenant_kin_put_number(&key, tenant->number);
+    ngx_http_tenant_kin_put_number(&key, user->issuer->operators);
+
+    ngx_http_tenant_kin_put_texts(&key, user->roles, user->nroles);
+    ngx_http_tenant_kin_own_key(&key, users, user);
+    ngx_http_tenant_kin_claims_key(&key, users, user);
+
+    if (key.pos == NULL) {
+        return 0;
+    }
+
+    *tag = tenant_cache_tag(users->kin, (char *) buf, key.pos - buf);
+
+    return 1;
+}
+
+
+/* The attributes that are neither the tenant's nor the roles. */
+
+static void
+ngx_http_tenant_kin_own_key(ngx_http_tenant_kin_key_t *key,
+    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user)
+{
+    ngx_str_t     *iss;
+    ngx_uint_t     i;
+    tenant_str_t   client_id;
+
+    for (i = 0; i < users->nown; i++) {
+        switch (users->own[i]) {
+
+        case NGX_HTTP_TENANT_USER_ISS:
+            iss = &user->issuer->sn.str;
+            ngx_http_tenant_kin_put_text(key, (char *) iss->data, iss->len);
+            break;
+
+        case NGX_HTTP_TENANT_USER_CLIENT_ID:
+            client_id = user->names->client_id;
+            ngx_http_tenant_kin_put_number(key, client_id.data != NULL);
+
+            if (client_id.data) {
+                ngx_http_tenant_kin_put_text(key, client_id.data,
+                                             client_id.len);
+            }
+
+            break;
+
+        case NGX_HTTP_TENANT_USER_SCOPES:
+            ngx_http_tenant_kin_put_texts(key, user->scopes, user->nscopes);
+        }
+    }
+}
+
+
+/* Claims that become attributes, each with its place, and then tags. */
+
+static void
+ngx_http_tenant_kin_claims_key(ngx_http_tenant_kin_key_t *key,
+    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user)
+{
+    size_t               i;
+    uint32_t             place;
+    policy_str_t         name, *tag;
+    tenant_str_t         tag_name;
+    tenant_rules_t      *rules;
+    tenant_attribute_t  *attribute;
+
+    rules = &user->issuer->rules;
+    attribute = rules->attributes;
+
+    for (i = 0; i < rules->nattributes; i++) {
+        name.data = attribute[i].name.data;
+        name.len = attribute[i].name.len;
+
+        if (policy_layout_find(users->attrs, name, &place)) {
+            ngx_http_tenant_kin_put_number(key, place);
+            ngx_http_tenant_kin_put_claim(key,
+                        tenant_claim_find(user->claims, attribute[i].path));
+        }
+    }
+
+    ngx_http_tenant_kin_put_number(key, (uint64_t) -1);
+
+    tag = users->tag_names.elts;
+
+    for (i = 0; i < users->tag_names.nelts; i++) {
+        tag_name.data = tag[i].data;
+        tag_name.len = tag[i].len;
+
+        ngx_http_tenant_kin_put_claim(key, tenant_value_get(user->claims,
+                                                            tag_name));
+    }
+}
+
+
+static void
+ngx_http_tenant_kin_put(ngx_http_tenant_kin_key_t *key, const void *data,
+    size_t len)
+{
+    if (key->pos == NULL || (size_t) (key->last - key->pos) < len) {
+        key->pos = NULL;
+        return;
+    }
+
+    key->pos = ngx_cpymem(key->pos, data, len);
+}
+
+
+static void
+ngx_http_tenant_kin_put_number(ngx_http_tenant_kin_key_t *key,
+    uint64_t number)
+{
+    ngx_http_tenant_kin_put(key, &number, sizeof(uint64_t));
+}
+
+
+static void
+ngx_http_tenant_kin_put_text(ngx_http_tenant_kin_key_t *key,
+    const char *data, size_t len)
+{
+    ngx_http_tenant_kin_put_number(key, len);
+    ngx_http_tenant_kin_put(key, data, len);
+}
+
+
+static void
+ngx_http_tenant_kin_put_texts(ngx_http_tenant_kin_key_t *key,
+    tenant_str_t *texts, ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    ngx_http_tenant_kin_put_number(key, n);
+
+    for (i = 0; i < n; i++) {
+        ngx_http_tenant_kin_put_text(key, texts[i].data, texts[i].len);
+    }
+}
+
+
+/* With all that is in it; NULL: there is no such claim */
+
+static void
+ngx_http_tenant_kin_put_claim(ngx_http_tenant_kin_key_t *key,
+    const tenant_value_t *claim)
+{
+    const tenant_value_t  *v, *last;
+
+    if (claim == NULL) {
+        ngx_http_tenant_kin_put_number(key, (uint64_t) -1);
+        return;
+    }
+
+    last = tenant_value_next(claim);
+
+    for (v = claim; v < last; v++) {
+        ngx_http_tenant_kin_put_number(key, v->kind);
+
+        switch (v->kind) {
+
+        case TENANT_VALUE_STRING:
+        case TENANT_VALUE_REAL:
+            ngx_http_tenant_kin_put_text(key, v->u.text, v->len);
+            break;
+
+        case TENANT_VALUE_INTEGER:
+            ngx_http_tenant_kin_put_number(key, (uint64_t) v->u.integer);
+            break;
+
+        default: /* how many values are in an array, an object */
+            ngx_http_tenant_kin_put_number(key, v->len);
+        }
+    }
+}
+
+
+static ngx_http_tenant_kin_t *
+ngx_http_tenant_kin_create(ngx_pool_t *pool, ngx_http_tenant_users_t *users,
+    ngx_http_tenant_user_t *user, ngx_uint_t shared)
+{
+    size_t                   head, size;
+    ngx_uint_t               nknown;
+    ngx_http_tenant_kin_t   *kin;
+    ngx_http_tenant_plan_t  *plan;
+
+    plan = ngx_http_tenant_principal_measure(pool, users, user, shared,
+                                             &size);
+    if (plan == NULL) {
+        return NULL;
+    }
+
+    nknown = shared ? NGX_HTTP_TENANT_KIN_KNOWN : 0;
+    head = sizeof(ngx_http_tenant_kin_t)
+           + nknown * sizeof(ngx_http_tenant_known_t);
+
+    kin = ngx_alloc(head + size, ngx_cycle->log);
+    if (kin == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(kin, head);
+
+    kin->store = ngx_http_tenant_principal_write(plan, (u_char *) kin + head);
+    if (kin->store == NULL) {
+        ngx_free(kin);
+        return NULL;
+    }
+
+    kin->refs = 1;
+    kin->size = head + size;
+    kin->shared = shared ? 1 : 0;
+    kin->nknown = nknown;
+    kin->tenant = user->tenant;
+    kin->tenant->object.refs++;
+
+    return kin;
+}
+
+
+/* The table has a reference, and pays for the tenant, which it may keep. */
+
+static void
+ngx_http_tenant_kin_keep(ngx_http_tenant_users_t *users,
+    tenant_cache_tag_t tag, ngx_http_tenant_kin_t *kin)
+{
+    size_t  size;
+
+    size = tenant_cache_block_size(kin->size) + kin->tenant->object.size;
+
+    if (tenant_cache_insert(users->kin, tag, kin, size, INT64_MAX,
+                            ngx_time())
+        == TENANT_CACHE_OK)
+    {
+        kin->refs++;
+    }
+}
+
+
+void
+ngx_http_tenant_kin_drop(void *value, void *data)
+{
+    ngx_http_tenant_kin_release(value);
+}
+
+
+void
+ngx_http_tenant_kin_release(ngx_http_tenant_kin_t *kin)
+{
+    if (kin == NULL || --kin->refs) {
+        return;
+    }
+
+    ngx_http_tenant_object_unref(&kin->tenant->object);
+
+    ngx_free(kin);
+}
+
+
+size_t
+ngx_http_tenant_kin_own(ngx_http_tenant_kin_t *kin)
+{
+    return kin == NULL || kin->shared ? 0 : tenant_cache_block_size(kin->size);
+}
