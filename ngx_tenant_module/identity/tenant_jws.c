@@ -70,6 +70,55 @@ tenant_jws_split(tenant_jws_parts_t *parts, const char *token, size_t len)
 }
 
 
+static void
+tenant_jws_signed(tenant_jws_t *jws, const tenant_jws_parts_t *parts)
+{
+    jws->header_len = parts->header.len;
+    jws->signed_part.data = parts->header.data;
+    jws->signed_part.len = parts->header.len + 1 + parts->payload.len;
+}
+
+
+/*
+ * The same for a token like the last one: its header is kept, and its
+ * signature as long.  Whether there are more dots is seen when the parts are
+ * decoded: none is a digit.
+ */
+static bool
+tenant_jws_split_again(tenant_jws_t *jws, tenant_jws_parts_t *parts,
+    const char *token, size_t len, tenant_jws_headers_t *headers)
+{
+    tenant_jws_header_t  *kept;
+    const char           *dot;
+
+    kept = tenant_jws_headers_again(headers, token, len);
+
+    if (kept == NULL || kept->sig_len == 0
+        || len - kept->len < (size_t) kept->sig_len + 3)
+    {
+        return false;
+    }
+
+    dot = token + len - kept->sig_len - 1;
+
+    if (*dot != '.') {
+        return false;
+    }
+
+    parts->header.data = token;
+    parts->header.len = kept->len;
+    parts->payload.data = token + kept->len + 1;
+    parts->payload.len = (size_t) (dot - parts->payload.data);
+    parts->sig.data = dot + 1;
+    parts->sig.len = kept->sig_len;
+
+    jws->headers = headers;
+    jws->kept = kept;
+    tenant_jws_signed(jws, parts);
+    return true;
+}
+
+
 static bool
 tenant_jws_decode_part(uint8_t **dst, tenant_str_t part, tenant_str_t *decoded)
 {
@@ -286,91 +335,45 @@ tenant_jws_read(tenant_jws_t *jws, tenant_tape_t *tape, tenant_str_t header,
 }
 
 
-static uint64_t
-tenant_jws_mix(uint64_t hash, const char *bytes)
-{
-    uint64_t  word;
-
-    memcpy(&word, bytes, sizeof(word));
-    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ hash >> 32;
-}
-
-
-/* Where a header is, or would be, among those that are kept. */
-static size_t
-tenant_jws_place(tenant_str_t header)
-{
-    uint64_t  hash = header.len;
-    size_t    i;
-
-    if (header.len < sizeof(hash)) {
-        return 0;                           /* none that is a header */
-    }
-
-    for (i = 0; i < header.len - sizeof(hash); i += sizeof(hash)) {
-        hash = tenant_jws_mix(hash, header.data + i);
-    }
-
-    hash = tenant_jws_mix(hash, header.data + header.len - sizeof(hash));
-
-    return hash % TENANT_JWS_HEADERS;
-}
-
-
-/*
- * Whether the header is kept, with what it says.  If not, it may be put
- * there when its token is verified: strangers cannot push out others.
- */
+/* Whether the header is kept, with what it says. */
 static bool
-tenant_jws_known(tenant_jws_t *jws, tenant_str_t header,
-    tenant_jws_headers_t *headers)
+tenant_jws_known(tenant_jws_t *jws)
 {
-    size_t  i;
-
-    if (headers == NULL || header.len > TENANT_JWS_HEADER_MAX) {
+    if (jws->kept == NULL) {
         return false;
     }
 
-    i = tenant_jws_place(header);
+    jws->alg = jws->kept->alg;
 
-    if (headers->kept[i].len != header.len
-        || memcmp(headers->kept[i].text, header.data, header.len) != 0)
-    {
-        jws->headers = headers;
-        return false;
-    }
-
-    jws->alg = headers->kept[i].alg;
-
-    if (headers->kept[i].kid_len != 0) {
-        jws->kid.data = headers->kept[i].kid;
-        jws->kid.len = headers->kept[i].kid_len;
+    if (jws->kept->kid_len != 0) {
+        jws->kid.data = jws->kept->kid;
+        jws->kid.len = jws->kept->kid_len;
     }
 
     return true;
 }
 
 
+/* Of a verified token, whose claims stand where tenant_jws_claims() left
+   them. */
 static void
-tenant_jws_keep(const tenant_jws_t *jws)
+tenant_jws_keep(tenant_jws_t *jws)
 {
     tenant_str_t  header = { jws->signed_part.data, jws->header_len };
-    size_t        i;
 
     if (jws->headers == NULL) {
         return;
     }
 
-    i = tenant_jws_place(header);
+    if (jws->kept == NULL) {
+        jws->kept = tenant_jws_headers_keep(jws->headers, header, jws->alg,
+                                            jws->kid);
+    }
 
-    jws->headers->kept[i].len = (uint16_t) header.len;
-    jws->headers->kept[i].kid_len = (uint16_t) jws->kid.len;
-    jws->headers->kept[i].alg = jws->alg;
-    memcpy(jws->headers->kept[i].text, header.data, header.len);
+    jws->kept->sig_len = (uint16_t) TENANT_B64URL_ENCODED(jws->sig_len);
 
-    if (jws->kid.len != 0) {
-        memcpy(jws->headers->kept[i].kid, jws->kid.data, jws->kid.len);
+    if (jws->claims != NULL) {
+        tenant_jws_header_claims(jws->kept, jws->claims, jws->alike);
     }
 }
 
@@ -382,9 +385,7 @@ tenant_jws_decode(tenant_jws_t *jws, tenant_tape_t *tape,
 {
     tenant_str_t  header, sig;
     uint8_t      *dst = scratch;
-    bool          known;
-
-    known = tenant_jws_known(jws, parts->header, conf->headers);
+    bool          known = tenant_jws_known(jws);
 
     if ((!known && !tenant_jws_decode_part(&dst, parts->header, &header))
         || !tenant_jws_decode_part(&dst, parts->payload, &jws->payload)
@@ -406,8 +407,9 @@ tenant_jws_parse(tenant_jws_t *jws, tenant_tape_t *tape, const char *token,
     size_t len, const tenant_jws_conf_t *conf, uint8_t *scratch,
     size_t scratch_len)
 {
-    tenant_jws_parts_t  parts;
-    size_t              max_len;
+    tenant_jws_result_t  result;
+    tenant_jws_parts_t   parts;
+    size_t               max_len;
 
     memset(jws, 0, sizeof(*jws));
 
@@ -423,15 +425,30 @@ tenant_jws_parse(tenant_jws_t *jws, tenant_tape_t *tape, const char *token,
                                  "scratch buffer is too small");
     }
 
+    if (conf->headers != NULL
+        && tenant_jws_split_again(jws, &parts, token, len, conf->headers))
+    {
+        result = tenant_jws_decode(jws, tape, &parts, conf, scratch);
+
+        if (result == TENANT_JWS_OK) {
+            return TENANT_JWS_OK;
+        }
+
+        /* another dot, perhaps, which is another reason */
+        memset(jws, 0, sizeof(*jws));
+    }
+
     if (!tenant_jws_split(&parts, token, len)) {
         return tenant_jws_refuse(jws, TENANT_JWS_MALFORMED,
                                  "not three parts with two dots");
     }
 
-    jws->header_len = parts.header.len;
-    jws->signed_part.data = token;
-    jws->signed_part.len = parts.header.len + 1 + parts.payload.len;
+    if (conf->headers != NULL && parts.header.len <= TENANT_JWS_HEADER_MAX) {
+        jws->headers = conf->headers;
+        jws->kept = tenant_jws_headers_find(conf->headers, parts.header);
+    }
 
+    tenant_jws_signed(jws, &parts);
     return tenant_jws_decode(jws, tape, &parts, conf, scratch);
 }
 
@@ -446,10 +463,14 @@ tenant_jws_claims(tenant_jws_t *jws, tenant_tape_t *tape,
         err = &local;
     }
 
-    /* the payload stands in the caller's scratch */
-    *claims = tenant_value_read(tape, (char *) jws->payload.data,
-                                jws->payload.len, &tenant_json_token_limits,
-                                err);
+    /* the payload stands in the caller's scratch, before the signature */
+    *claims = tenant_value_read_as(tape, (char *) jws->payload.data,
+                                   jws->payload.len, jws->sig_len,
+                                   &tenant_json_token_limits,
+                                   jws->kept != NULL ? &jws->kept->shape
+                                                     : NULL,
+                                   &jws->alike, err);
+    jws->claims = *claims;
 
     if (*claims != NULL) {
         return TENANT_JWS_OK;

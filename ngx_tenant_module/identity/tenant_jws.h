@@ -20,6 +20,7 @@
 #include "tenant_alg.h"
 #include "tenant_json.h"
 #include "tenant_jwks.h"
+#include "tenant_jws_headers.h"
 #include "tenant_str.h"
 #include "tenant_value.h"
 
@@ -45,29 +46,6 @@ typedef enum {
 } tenant_jws_result_t;
 
 
-#define TENANT_JWS_HEADERS      64      /* kept; a power of two */
-#define TENANT_JWS_HEADER_MAX   192     /* digits of one that is kept */
-
-/*
- * What the headers of verified tokens said.  Nearly all tokens of a key have
- * the same header, which then is compared instead of read.  That it is here
- * says nothing of the next token with it: which keys there are, which
- * algorithms the issuer may use, whether the signature holds is asked anew.
- *
- * Zeroed memory is an empty one; it belongs to one thread, and to one
- * tenant_jws_conf_t, by which the headers were accepted.
- */
-typedef struct {
-    struct {
-        uint16_t      len;          /* digits; 0: free */
-        uint16_t      kid_len;      /* bytes; 0: none */
-        tenant_alg_t  alg;
-        char          text[TENANT_JWS_HEADER_MAX];      /* as sent */
-        char          kid[TENANT_JWS_HEADER_MAX / 4 * 3];
-    } kept[TENANT_JWS_HEADERS];
-} tenant_jws_headers_t;
-
-
 typedef struct {
     size_t               max_len;   /* bytes; 0: TENANT_JWS_LEN_DEFAULT;
                                        never above TENANT_JWS_LEN_MAX */
@@ -86,9 +64,12 @@ typedef struct {
 typedef struct {
     tenant_str_t    signed_part;    /* header "." payload, as sent */
     size_t          header_len;     /* digits */
-    tenant_jws_headers_t  *headers; /* to keep this one in; NULL: it is there,
-                                       or it is too long, or none is kept */
+    tenant_jws_headers_t  *headers; /* NULL: it is too long, or none is
+                                       kept */
+    tenant_jws_header_t   *kept;    /* NULL: it is not among them */
     tenant_str_t    payload;        /* decoded */
+    const tenant_value_t  *claims;  /* NULL: not read */
+    size_t          alike;          /* of them, members as is kept */
     const uint8_t  *sig;            /* decoded */
     size_t          sig_len;
     tenant_alg_t    alg;
@@ -131,6 +112,8 @@ tenant_jws_result_t tenant_jws_claims(tenant_jws_t *jws, tenant_tape_t *tape,
  * Verifies with the keys of one issuer.  allowed: the issuer's algorithms.
  * With a kid only keys of that kid are tried, without one at most
  * TENANT_JWS_TRIES_MAX keys that may verify the alg.
+ *
+ * The claims, if they were read, still stand in tape and scratch.
  *
  * Returns OK with the key's index in *key (key may be NULL), or
  * ALG_NOT_ALLOWED, UNKNOWN_KID, NO_KEY, BAD_SIGNATURE, FAULT.

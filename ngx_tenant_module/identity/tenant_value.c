@@ -1,7 +1,4 @@
-#include <string.h>
-
-#include "tenant_json_text.h"
-#include "tenant_value.h"
+#include "tenant_value_reader.h"
 
 
 typedef uint16_t  tenant_value_table_t[TENANT_VALUE_SLOTS];
@@ -11,389 +8,10 @@ _Static_assert(sizeof(tenant_value_table_t)
                "TENANT_TAPE_TABLE is the size of a table");
 
 
-typedef struct {
-    char                        *start;
-    const uint8_t               *end;
-    const tenant_json_limits_t  *limits;
-    tenant_tape_t               *tape;
-    tenant_value_t              *values;    /* of the tape */
-    tenant_value_t              *next;      /* those that are free */
-    tenant_value_t              *last;      /*   are before this */
-    size_t                       left;      /* values that may come; names do
-                                               not count */
-    tenant_json_error_t         *err;
-} tenant_value_reader_t;
-
-
-/*
- * What follows reads at p and returns where it ends, or NULL with the error
- * set.  What reads the usual is part of its callers: a call takes as long as
- * most names and values do.  The unusual has functions of its own, so that
- * it takes none of the registers.
- */
-
-#define TENANT_VALUE_USUAL    static inline __attribute__((always_inline))
-#define TENANT_VALUE_UNUSUAL  static __attribute__((noinline))
-
 static const uint8_t *tenant_value_object(tenant_value_reader_t *r,
     const uint8_t *p, unsigned depth);
 static const uint8_t *tenant_value_array(tenant_value_reader_t *r,
     const uint8_t *p, unsigned depth);
-
-
-TENANT_VALUE_UNUSUAL const uint8_t *
-tenant_value_fail(tenant_value_reader_t *r, tenant_json_code_t code,
-    const uint8_t *at)
-{
-    r->err->code = code;
-    r->err->offset = (size_t) (at - (uint8_t *) r->start);
-    return NULL;
-}
-
-
-/*
- * Values refer to one another by distance only, so they may move.  p is
- * where the text was when there was no room.
- */
-TENANT_VALUE_UNUSUAL bool
-tenant_value_grow(tenant_value_reader_t *r, const uint8_t *p)
-{
-    tenant_tape_t   *tape = r->tape;
-    tenant_value_t  *values = NULL;
-    size_t           used = tape->room - (size_t) (r->last - r->next);
-    size_t           room = tape->room < 48 ? 96 : tape->room * 2;
-
-    if (tape->take != NULL) {
-        values = tape->take(tape->data, room * sizeof(*values));
-    }
-
-    if (values == NULL) {
-        (void) tenant_value_fail(r, TENANT_JSON_NO_MEMORY, p);
-        return false;
-    }
-
-    if (used != 0) {
-        memcpy(values, tape->values, used * sizeof(*values));
-    }
-
-    tape->values = values;
-    tape->room = room;
-    r->values = values;
-    r->next = values + used;
-    r->last = values + room;
-    return true;
-}
-
-
-/* Whether r->next can be written; if not, no memory is the error. */
-TENANT_VALUE_USUAL bool
-tenant_value_room(tenant_value_reader_t *r, const uint8_t *p)
-{
-    return r->next != r->last || tenant_value_grow(r, p);
-}
-
-
-/* ws = *( SP / HT / LF / CR ) */
-TENANT_VALUE_UNUSUAL const uint8_t *
-tenant_value_space(const tenant_value_reader_t *r, const uint8_t *p)
-{
-    while (p < r->end
-           && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))
-    {
-        p++;
-    }
-
-    return p;
-}
-
-
-/* Moves *p behind white space and returns the byte there, or -1: the end. */
-TENANT_VALUE_USUAL int
-tenant_value_peek(const tenant_value_reader_t *r, const uint8_t **p)
-{
-    if (*p < r->end && **p > ' ') {
-        return **p;
-    }
-
-    *p = tenant_value_space(r, *p);
-    return *p < r->end ? **p : -1;
-}
-
-
-/* The same as below, further than a step. */
-TENANT_VALUE_UNUSUAL const uint8_t *
-tenant_value_plain_on(const tenant_value_reader_t *r, const uint8_t *p)
-{
-    uint64_t  ends;
-    size_t    seen;
-
-    for (; r->end - p >= TENANT_JSON_STEP; p += TENANT_JSON_STEP) {
-        ends = tenant_json_ends(p);
-
-        if (ends != 0) {
-            return p + (unsigned) __builtin_ctzll(ends);
-        }
-    }
-
-    if (p == r->end || r->end - (uint8_t *) r->start < TENANT_JSON_STEP) {
-        return p;
-    }
-
-    /* less than a step is left: with bytes that were seen it is one */
-
-    seen = TENANT_JSON_STEP - (size_t) (r->end - p);
-    ends = tenant_json_ends(p - seen) >> seen;
-
-    return ends != 0 ? p + (unsigned) __builtin_ctzll(ends) : r->end;
-}
-
-
-/* To the byte that ends a run of ASCII that stands for itself. */
-TENANT_VALUE_USUAL const uint8_t *
-tenant_value_plain(const tenant_value_reader_t *r, const uint8_t *p)
-{
-    uint64_t  ends;
-
-    if (r->end - p >= TENANT_JSON_STEP) {
-        ends = tenant_json_ends(p);
-
-        if (ends != 0) {
-            return p + (unsigned) __builtin_ctzll(ends);
-        }
-    }
-
-    return tenant_value_plain_on(r, p);
-}
-
-
-TENANT_VALUE_USUAL const uint8_t *
-tenant_value_add_string(tenant_value_reader_t *r, const uint8_t *open,
-    size_t len, const uint8_t *p)
-{
-    tenant_value_t  *value;
-
-    if (!tenant_value_room(r, p)) {
-        return NULL;
-    }
-
-    value = r->next++;
-    value->u.text = (const char *) open + 1;
-    value->len = (uint32_t) len;
-    value->kind = TENANT_VALUE_STRING;
-    value->span = 1;
-    return p;
-}
-
-
-/*
- * A string that has more than ASCII in it, or does not end: all from open to
- * p stands for itself.  What an escape stands for is never longer, so the
- * text is its own buffer.
- */
-TENANT_VALUE_UNUSUAL const uint8_t *
-tenant_value_unescape(tenant_value_reader_t *r, const uint8_t *open,
-    const uint8_t *p)
-{
-    const uint8_t       *run = p;
-    tenant_json_code_t   code;
-    char                *dst = r->start + (p - (uint8_t *) r->start);
-    size_t               n;
-
-    for ( ;; ) {
-        code = tenant_json_plain(&p, r->end);
-
-        if (code != TENANT_JSON_OK) {
-            return tenant_value_fail(r, code, code == TENANT_JSON_SYNTAX
-                                              ? open : p);
-        }
-
-        n = (size_t) (p - run);
-
-        if (dst != (const char *) run) {
-            memmove(dst, run, n);
-        }
-
-        dst += n;
-
-        if (*p == '"') {
-            n = (size_t) (dst - (const char *) open - 1);
-            return tenant_value_add_string(r, open, n, p + 1);
-        }
-
-        code = tenant_json_escape(&p, r->end, dst, &n);
-
-        if (code != TENANT_JSON_OK) {
-            return tenant_value_fail(r, code, p);
-        }
-
-        dst += n;
-        run = p;
-    }
-}
-
-
-/* p is at the opening quote. */
-TENANT_VALUE_USUAL const uint8_t *
-tenant_value_string(tenant_value_reader_t *r, const uint8_t *open)
-{
-    const uint8_t  *p = tenant_value_plain(r, open + 1);
-
-    if (p == r->end || *p != '"') {
-        return tenant_value_unescape(r, open, p);
-    }
-
-    return tenant_value_add_string(r, open, (size_t) (p - open - 1), p + 1);
-}
-
-
-/* Any number, of which the first byte is one. */
-TENANT_VALUE_UNUSUAL const uint8_t *
-tenant_value_numeral(tenant_value_reader_t *r, const uint8_t *first)
-{
-    const uint8_t   *p = first;
-    tenant_value_t  *value;
-    int64_t          integer = 0;
-    double           number;
-    bool             real;
-
-    if (!tenant_json_number(&p, r->end, &real)) {
-        return tenant_value_fail(r, TENANT_JSON_SYNTAX, p);
-    }
-
-    if (real ? !tenant_json_real(first, p, &number)
-             : !tenant_json_integer(first, p, &integer))
-    {
-        return tenant_value_fail(r, TENANT_JSON_NUMBER, first);
-    }
-
-    if (!tenant_value_room(r, p)) {
-        return NULL;
-    }
-
-    value = r->next++;
-
-    if (real) {
-        value->u.text = (const char *) first;
-        value->len = (uint32_t) (p - first);
-        value->kind = TENANT_VALUE_REAL;
-
-    } else {
-        value->u.integer = integer;
-        value->len = 0;
-        value->kind = TENANT_VALUE_INTEGER;
-    }
-
-    value->span = 1;
-    return p;
-}
-
-
-/*
- * Most numbers are dates: up to 18 digits, the first of them none of "0",
- * with nothing behind them that a number could have.
- */
-TENANT_VALUE_USUAL const uint8_t *
-tenant_value_natural(tenant_value_reader_t *r, const uint8_t *first)
-{
-    const uint8_t   *p = first, *end = r->end;
-    tenant_value_t  *value;
-    uint64_t         integer = 0;
-
-    if (end - p > 18) {
-        end = p + 18;
-    }
-
-    if (end - p >= 8 && tenant_json_eight(p, &integer)) {
-        p += 8;
-    }
-
-    while (p < end && (uint8_t) (*p - '0') <= 9) {
-        integer = integer * 10 + (uint64_t) (*p++ - '0');
-    }
-
-    if (p == end || *p == '.' || (*p | 0x20) == 'e') {
-        return tenant_value_numeral(r, first);
-    }
-
-    if (!tenant_value_room(r, p)) {
-        return NULL;
-    }
-
-    value = r->next++;
-
-    value->u.integer = (int64_t) integer;
-    value->len = 0;
-    value->kind = TENANT_VALUE_INTEGER;
-    value->span = 1;
-    return p;
-}
-
-
-TENANT_VALUE_UNUSUAL const uint8_t *
-tenant_value_literal(tenant_value_reader_t *r, const uint8_t *p,
-    tenant_str_t word, tenant_value_kind_t kind)
-{
-    tenant_value_t  *value;
-
-    if ((size_t) (r->end - p) < word.len
-        || memcmp(p, word.data, word.len) != 0)
-    {
-        return tenant_value_fail(r, TENANT_JSON_SYNTAX, p);
-    }
-
-    p += word.len;
-    if (!tenant_value_room(r, p)) {
-        return NULL;
-    }
-
-    value = r->next++;
-
-    value->u.text = NULL;
-    value->len = 0;
-    value->kind = kind;
-    value->span = 1;
-    return p;
-}
-
-
-/* Of the eight bytes at a and b those bits that differ. */
-static inline uint64_t
-tenant_value_differ(const char *a, const char *b)
-{
-    uint64_t  x, y;
-
-    memcpy(&x, a, sizeof(x));
-    memcpy(&y, b, sizeof(y));
-    return x ^ y;
-}
-
-
-/* Whether a and b, of len bytes each, are the same; names are short. */
-static inline bool
-tenant_value_same(const char *a, const char *b, size_t len)
-{
-    uint64_t  differ;
-    size_t    i;
-
-    if (len >= 8) {
-        differ = tenant_value_differ(a + len - 8, b + len - 8);
-
-        for (i = 0; i < len - 8; i += 8) {
-            differ |= tenant_value_differ(a + i, b + i);
-        }
-
-        return differ == 0;
-    }
-
-    if (len >= 4) {
-        return memcmp(a, b, 4) == 0
-               && memcmp(a + len - 4, b + len - 4, 4) == 0;
-    }
-
-    return len == 0
-           || (a[0] == b[0] && a[len - 1] == b[len - 1]
-               && a[len / 2] == b[len / 2]);
-}
 
 
 static inline bool
@@ -437,7 +55,7 @@ tenant_value_index(const tenant_value_reader_t *r, uint16_t *table, size_t at,
  * all would be the square of what a stranger may send.  They are sorted
  * behind the object, where the tape is free.
  */
-TENANT_VALUE_UNUSUAL bool
+static __attribute__((noinline)) bool
 tenant_value_unique(tenant_value_reader_t *r, const uint8_t *p,
     size_t object, size_t members)
 {
@@ -505,18 +123,18 @@ tenant_value_any(tenant_value_reader_t *r, const uint8_t *p, unsigned depth)
         return tenant_value_array(r, p, depth);
     case '{':
         return tenant_value_object(r, p, depth);
-    case 't':
-        return tenant_value_literal(r, p, tenant_str("true"),
-                                    TENANT_VALUE_TRUE);
-    case 'f':
-        return tenant_value_literal(r, p, tenant_str("false"),
-                                    TENANT_VALUE_FALSE);
-    case 'n':
-        return tenant_value_literal(r, p, tenant_str("null"),
-                                    TENANT_VALUE_NULL);
+    case 't': case 'f': case 'n':
+        return tenant_value_literal(r, p);
     default:
         return tenant_value_fail(r, TENANT_JSON_SYNTAX, p);
     }
+}
+
+
+const uint8_t *
+tenant_value_other(tenant_value_reader_t *r, const uint8_t *p, unsigned depth)
+{
+    return tenant_value_any(r, p, depth);
 }
 
 
@@ -573,7 +191,11 @@ tenant_value_name(const tenant_value_reader_t *r, uint16_t *table, size_t at,
 }
 
 
-/* object = "{" [ member *( "," member ) ] "}", member = string ":" value */
+/*
+ * object = "{" [ member *( "," member ) ] "}", member = string ":" value
+ *
+ * p is at the bracket, or behind the last of members that were read.
+ */
 TENANT_VALUE_USUAL const uint8_t *
 tenant_value_members(tenant_value_reader_t *r, const uint8_t *p,
     unsigned depth, uint16_t *table, size_t at, size_t *members)
@@ -581,13 +203,21 @@ tenant_value_members(tenant_value_reader_t *r, const uint8_t *p,
     const uint8_t  *name;
     int             c;
 
-    p++;
+    if (*members == 0) {
+        p++;
 
-    if (tenant_value_peek(r, &p) == '}') {
-        return p + 1;
+        if (tenant_value_peek(r, &p) == '}') {
+            return p + 1;
+        }
+
+        c = ',';
+
+    } else {
+        c = tenant_value_peek(r, &p);
+        p++;
     }
 
-    do {
+    while (c == ',') {
         if (tenant_value_peek(r, &p) != '"') {
             return tenant_value_fail(r, TENANT_JSON_SYNTAX, p);
         }
@@ -616,7 +246,7 @@ tenant_value_members(tenant_value_reader_t *r, const uint8_t *p,
         (*members)++;
         c = tenant_value_peek(r, &p);
         p++;
-    } while (c == ',');
+    }
 
     return c == '}' ? p : tenant_value_fail(r, TENANT_JSON_SYNTAX, p - 1);
 }
@@ -632,6 +262,16 @@ tenant_value_object(tenant_value_reader_t *r, const uint8_t *p,
 
     if (!tenant_value_open(r, p, depth, &at)) {
         return NULL;
+    }
+
+    if (depth == 0 && r->shape != NULL) {
+        p = tenant_value_shaped(r, p, table, at);
+
+        if (p == NULL) {
+            return NULL;
+        }
+
+        members = r->alike;
     }
 
     p = tenant_value_members(r, p, depth + 1, table, at, &members);
@@ -733,16 +373,32 @@ const tenant_value_t *
 tenant_value_read(tenant_tape_t *tape, char *text, size_t len,
     const tenant_json_limits_t *limits, tenant_json_error_t *err)
 {
+    size_t  alike;
+
+    return tenant_value_read_as(tape, text, len, 0, limits, NULL, &alike,
+                                err);
+}
+
+
+const tenant_value_t *
+tenant_value_read_as(tenant_tape_t *tape, char *text, size_t len,
+    size_t behind, const tenant_json_limits_t *limits,
+    const tenant_value_shape_t *shape, size_t *alike,
+    tenant_json_error_t *err)
+{
     tenant_value_reader_t  r;
 
     r.start = text;
     r.end = (const uint8_t *) text + len;
+    r.readable = r.end + behind;
     r.limits = limits;
     r.tape = tape;
     r.values = tape->values;
     r.next = tape->values;
     r.last = tape->values + tape->room;
     r.left = limits->max_values;
+    r.shape = shape;
+    r.alike = 0;
     r.err = err;
 
     err->code = TENANT_JSON_OK;
@@ -762,7 +418,12 @@ tenant_value_read(tenant_tape_t *tape, char *text, size_t len,
 
     r.next += TENANT_TAPE_TABLE;
 
-    return tenant_value_root(&r) ? tape->values + TENANT_TAPE_TABLE : NULL;
+    if (!tenant_value_root(&r)) {
+        return NULL;
+    }
+
+    *alike = r.alike;
+    return tape->values + TENANT_TAPE_TABLE;
 }
 
 
@@ -779,7 +440,7 @@ tenant_value_behind(const tenant_value_t *object, unsigned slot)
 
 
 /* The member of an object that has no table. */
-TENANT_VALUE_UNUSUAL const tenant_value_t *
+static __attribute__((noinline)) const tenant_value_t *
 tenant_value_walk(const tenant_value_t *object, tenant_str_t name)
 {
     const tenant_value_t  *member = tenant_value_first(object);

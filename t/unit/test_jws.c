@@ -205,6 +205,121 @@ START_TEST(headers_take_the_places_of_others)
 END_TEST
 
 
+/* The one header that is kept. */
+static const tenant_jws_header_t *
+only_kept(void)
+{
+    const tenant_jws_header_t  *found = NULL;
+    size_t                      i;
+
+    for (i = 0; i < TENANT_JWS_HEADERS; i++) {
+        if (headers.kept[i].len != 0) {
+            ck_assert_ptr_null(found);
+            found = &headers.kept[i];
+        }
+    }
+
+    ck_assert_ptr_nonnull(found);
+    return found;
+}
+
+
+/* where the parts end is known of such a token before its dots are seen */
+START_TEST(token_of_a_kept_header_has_two_dots_too)
+{
+    static const char  three[] = "not three parts with two dots";
+    bool               kept;
+    char               token[MINT_TOKEN_MAX];
+    size_t             i, len;
+
+    memset(&headers, 0, sizeof(headers));
+    ck_assert_int_eq(check_kept("{\"alg\":\"RS256\",\"kid\":\"r\"}", &kept),
+                     TENANT_JWS_OK);
+    len = strlen(fx.token);
+
+    for (i = 0; i < len; i++) {
+        strcpy(token, fx.token);
+        token[i] = '.';
+
+        if (fx.token[i] == '.') {
+            ck_assert_int_eq(jws_check_with(token, len, fx.jwks, &keeping),
+                             TENANT_JWS_OK);
+            token[i] = 'A';
+        }
+
+        jws_assert_refused(jws_check_with(token, len, fx.jwks, &keeping),
+                           three);
+        ck_assert_ptr_null(fx.jws.kid.data);
+    }
+
+    for (i = 0; i < len; i++) {
+        ck_assert_int_eq(jws_check_with(fx.token, i, fx.jwks, &keeping)
+                         == TENANT_JWS_OK, false);
+    }
+
+    /* a header and what is as long as a signature, with nothing between */
+    strcpy(token, fx.token);
+    strcpy(strchr(token, '.') + 1, strrchr(fx.token, '.'));
+    jws_assert_refused(jws_check_with(token, strlen(token), fx.jwks,
+                                      &keeping), three);
+}
+END_TEST
+
+
+static tenant_jws_result_t
+check_claims(mint_key_t *key, const char *payload)
+{
+    mint_token(fx.token, key, TENANT_ALG_RS256,
+               "{\"alg\":\"RS256\",\"kid\":\"r\"}", payload);
+    return jws_check_with(fx.token, strlen(fx.token), fx.jwks, &keeping);
+}
+
+
+START_TEST(shape_of_claims_is_that_of_verified_ones)
+{
+    size_t  i;
+
+    memset(&headers, 0, sizeof(headers));
+    ck_assert_int_eq(check_claims(fx.rsa, "{\"a\":1,\"b\":2}"),
+                     TENANT_JWS_OK);
+    ck_assert_uint_eq(fx.jws.alike, 0);
+    ck_assert_uint_eq(only_kept()->shape.count, 2);
+
+    ck_assert_int_eq(check_claims(fx.rsa, "{\"a\":3,\"b\":4,\"c\":5}"),
+                     TENANT_JWS_OK);
+    ck_assert_uint_eq(fx.jws.alike, 2);
+
+    /* strangers change nothing, however often they come */
+    for (i = 0; i < 100; i++) {
+        ck_assert_int_eq(check_claims(fx.other_rsa, "{\"x\":3}"),
+                         TENANT_JWS_BAD_SIGNATURE);
+    }
+
+    ck_assert_uint_eq(only_kept()->shape.count, 2);
+
+    /* nor do a few in between, which are read all the same */
+    for (i = 0; i < 100; i++) {
+        ck_assert_int_eq(check_claims(fx.rsa, i % 3 ? "{\"x\":3,\"a\":4}"
+                                                    : "{\"a\":5,\"b\":6}"),
+                         TENANT_JWS_OK);
+        ck_assert_uint_eq(fx.jws.alike, i % 3 ? 0 : 2);
+        ck_assert_uint_eq(fx.jws.claims->len, 2);
+    }
+
+    /* many in a row are the usual from then on */
+    for (i = 0; fx.jws.alike != 3; i++) {
+        ck_assert_uint_lt(i, 10);
+        ck_assert_int_eq(check_claims(fx.rsa, "{\"x\":1,\"y\":2,\"z\":3}"),
+                         TENANT_JWS_OK);
+    }
+
+    ck_assert_uint_gt(i, 2);
+    ck_assert_uint_eq(only_kept()->shape.count, 3);
+    ck_assert_uint_eq(only_kept()->shape.members[2].name.len, 1);
+}
+END_TEST
+
+
 START_TEST(header_that_is_too_long_is_read_each_time)
 {
     char    header[256];
@@ -407,6 +522,8 @@ suite_jws(void)
     tcase_add_test(t, keys_that_changed_are_asked_for_a_kept_header_too);
     tcase_add_test(t, header_of_a_refused_token_is_not_kept);
     tcase_add_test(t, headers_take_the_places_of_others);
+    tcase_add_test(t, token_of_a_kept_header_has_two_dots_too);
+    tcase_add_test(t, shape_of_claims_is_that_of_verified_ones);
     tcase_add_test(t, header_that_is_too_long_is_read_each_time);
     tcase_add_test(t, padding_white_space_plus_and_slash_are_refused);
     tcase_add_test(t, token_has_one_spelling);

@@ -153,6 +153,7 @@ main(void)
     runner = srunner_create(suite_b64url());
     srunner_add_suite(runner, suite_json());
     srunner_add_suite(runner, suite_value());
+    srunner_add_suite(runner, suite_shape());
     srunner_add_suite(runner, suite_vectors());
     srunner_add_suite(runner, suite_jwks());
     srunner_add_suite(runner, suite_signature());

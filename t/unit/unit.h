@@ -30,6 +30,7 @@ Suite *suite_lines(void);
 Suite *suite_rules(void);
 Suite *suite_secret(void);
 Suite *suite_sessions(void);
+Suite *suite_shape(void);
 Suite *suite_signature(void);
 Suite *suite_siphash(void);
 Suite *suite_value(void);
