@@ -173,8 +173,6 @@ compile_in(policy_compiler_t *c, const policy_ast_t *ast, uint32_t *index)
     policy_status_t        rc;
     const policy_value_t  *value;
 
-    c->unseen = ast->kids;
-
     rc = compile_kids2(c, ast, NODE_IN, 0, 0, index);
     if (rc != POLICY_OK) {
         return rc;
@@ -356,10 +354,12 @@ compile_var(policy_compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 {
     policy_status_t  rc;
 
-    rc = ast == c->unseen && ast->id != POLICY_CONTEXT
-         ? POLICY_OK
-         : policy_set_note_use(c->set, (policy_variable_t) ast->id,
-                               POLICY_USE_WHOLE, NULL);
+    rc = POLICY_OK;
+
+    if (ast->id == POLICY_CONTEXT) {
+        rc = policy_set_note_use(c->set, POLICY_CONTEXT, POLICY_USE_WHOLE,
+                                 NULL);
+    }
 
     return rc == POLICY_OK ? compile_object(c, ast, index) : rc;
 }
@@ -589,8 +589,6 @@ compile_is(policy_compiler_t *c, const policy_ast_t *ast, uint32_t *index)
     policy_status_t  rc;
     policy_node_t   *node;
 
-    c->unseen = ast->kids;
-
     rc = compile_kids2(c, ast, NODE_IS, 0, 0, index);
     if (rc != POLICY_OK) {
         return rc;
@@ -638,7 +636,6 @@ compile_method(policy_compiler_t *c, const policy_ast_t *ast, uint32_t *index)
 
     if (ast->id == METHOD_HAS_TAG || ast->id == METHOD_GET_TAG) {
         rc = use_tag(c, ast);
-        c->unseen = ast->kids;
 
         return rc == POLICY_OK
                ? compile_kids2(c, ast, ops[ast->id], 0, 0, index) : rc;

@@ -14,9 +14,6 @@ typedef struct {
     policy_node_t    *nodes;    /* in the set's temp */
     uint32_t          n;
     uint32_t          size;
-
-    /* where a variable may stand without its being seen which entity it is */
-    const policy_ast_t  *unseen;
 } policy_compiler_t;
 
 

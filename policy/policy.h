@@ -539,8 +539,7 @@ typedef enum {
     POLICY_USE_ATTR = 0,    /* attribute or context key `name` */
     POLICY_USE_TAG,         /* tag `name` */
     POLICY_USE_ANY_TAG,     /* a tag whose name is computed */
-    POLICY_USE_WHOLE,       /* as a value: every key of the context matters,
-                               or which entity it is */
+    POLICY_USE_WHOLE,       /* the context as a value: every key matters */
     POLICY_USE_NAMED        /* an entity of the type `name` is named */
 } policy_use_kind_t;
 
@@ -564,13 +563,17 @@ int policy_set_uses_tag(const policy_set_t *set, policy_variable_t variable,
     policy_str_t name);
 
 /*
- * Whether the set may tell two principals of the type apart that have the
- * same attributes, tags and ancestors, as far as it looks at them.  If not,
- * one of them can stand for the other in requests whose action, resource,
- * stores and context name no entity of the type but the principal: the
- * result is the same but for the uid in the messages of errors.
+ * Whether a policy names the entity, which for its hash may seem so; names
+ * one of the type.  Sets that are not finished do.
+ *
+ * Two principals of a type that have the same attributes, tags and ancestors,
+ * as far as a set looks at them, and that it does not name are the same to
+ * it: one can stand for the other in requests whose action, resource, stores
+ * and context have no entity of the type but the principal.  The result is
+ * the same but for the uid in the messages of errors.
  */
-int policy_set_tells_apart(const policy_set_t *set, policy_str_t type);
+int policy_set_names(const policy_set_t *set, const policy_uid_t *uid);
+int policy_set_names_type(const policy_set_t *set, policy_str_t type);
 
 
 /* Decisions */

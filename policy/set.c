@@ -512,6 +512,10 @@ policy_set_finish(policy_set_t *set, policy_error_t *error)
 
     policy_sort(set->uses, i, sizeof(policy_use_t), cmp_uses, NULL);
 
+    if (!policy_set_named(set)) {
+        return policy_set_no_memory(set, error);
+    }
+
     /* growing has left room for as many policies again */
 
     if (set->n != 0 && set->n < set->size) {
@@ -697,9 +701,34 @@ policy_set_uses_tag(const policy_set_t *set, policy_variable_t variable,
 
 
 int
-policy_set_tells_apart(const policy_set_t *set, policy_str_t type)
+policy_set_names_type(const policy_set_t *set, policy_str_t type)
 {
     return !set->finished
-           || has_use(set, POLICY_PRINCIPAL, POLICY_USE_WHOLE, POLICY_STR(""))
            || has_use(set, POLICY_OTHER, POLICY_USE_NAMED, type);
+}
+
+
+int
+policy_set_names(const policy_set_t *set, const policy_uid_t *uid)
+{
+    size_t  low, high, mid;
+
+    low = 0;
+    high = set->nnamed;
+
+    while (low < high) {
+        mid = low + (high - low) / 2;
+
+        if (set->named[mid] == uid->hash) {
+            return 1;
+        }
+
+        if (set->named[mid] < uid->hash) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+
+    return !set->finished;
 }

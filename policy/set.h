@@ -34,6 +34,9 @@ policy_status_t policy_set_note_use(policy_set_t *set,
     policy_variable_t variable, policy_use_kind_t kind,
     const policy_name_t *name);
 
+/* Fills set->named, while there is the table; 0: no memory. */
+int policy_set_named(policy_set_t *set);
+
 
 typedef struct {
     uint8_t               op;           /* policy_scope_op_t */
@@ -153,6 +156,8 @@ struct policy_set_s {
     policy_use_link_t   *use_links;
     size_t               nuses;
     policy_use_t        *uses;
+    uint64_t            *named;         /* hashes of all uids, in order */
+    size_t               nnamed;
     policy_index_t       index;
     policy_masks_t      *masks;         /* NULL: too many policies */
 };

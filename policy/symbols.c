@@ -281,3 +281,51 @@ policy_set_note_use(policy_set_t *set, policy_variable_t variable,
 
     return POLICY_OK;
 }
+
+
+static int
+cmp_hashes(const void *a, const void *b, void *data)
+{
+    uint64_t  x, y;
+
+    (void) data;
+
+    x = *(const uint64_t *) a;
+    y = *(const uint64_t *) b;
+
+    return x < y ? -1 : x > y;
+}
+
+
+int
+policy_set_named(policy_set_t *set)
+{
+    size_t                  i, n;
+    const policy_uid_t     *uid;
+    const policy_symbol_t  *slot;
+
+    n = 0;
+
+    for (i = 0; i < set->symbols.size; i++) {
+        slot = &set->symbols.slots[i];
+        n += slot->item != NULL && slot->of == OF_UID;
+    }
+
+    set->named = policy_alloc_array(&set->main, n, sizeof(uint64_t));
+    if (set->named == NULL) {
+        return 0;
+    }
+
+    for (i = 0; i < set->symbols.size; i++) {
+        slot = &set->symbols.slots[i];
+
+        if (slot->item != NULL && slot->of == OF_UID) {
+            uid = slot->item;
+            set->named[set->nnamed++] = uid->hash;
+        }
+    }
+
+    policy_sort(set->named, n, sizeof(uint64_t), cmp_hashes, NULL);
+
+    return 1;
+}

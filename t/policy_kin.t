@@ -1,4 +1,4 @@
-# Users whom no policy could tell apart have one principal together: nothing
+# Users whom policies cannot tell apart have one principal together: nothing
 # of one may decide about another, whoever of them comes first.
 
 use strict;
@@ -286,7 +286,7 @@ my @Few = (
 }
 
 
-# A policy that names a user, or compares, or looks at who it is.
+# A policy that names a user, or finds it named, or looks at who it is.
 
 for my $condition ("principal == User::\"$Acme#alice\"",
                    "[User::\"$Acme#alice\"].contains(principal)",
@@ -308,6 +308,19 @@ for my $condition ("principal == User::\"$Acme#alice\"",
         is(ask($server, $agent, $token) =~ s/ .*//r,
            $sub eq 'alice' ? 'allow' : 'shadow_deny', "$condition: $sub");
     }
+
+    $server->stop('TERM');
+}
+
+
+# Nobody is the user without a name.
+
+{
+    my $server = server(policies('nobody.cedar',
+                                 nobody => 'principal == User::""'));
+
+    is(ask($server, 'support', new_token({ iss => $Acme })), 'shadow_deny',
+       'a user is not the one without a name') for 1 .. 3;
 
     $server->stop('TERM');
 }

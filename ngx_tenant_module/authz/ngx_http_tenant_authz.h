@@ -41,8 +41,8 @@ typedef struct {
 } ngx_http_tenant_user_t;
 
 /*
- * A user's principal in Cedar, with all that policies look at.  Users whom no
- * policy could tell apart have one together.
+ * A user's principal in Cedar, with all that policies look at.  Users whom
+ * they cannot tell apart have one together.
  */
 typedef struct ngx_http_tenant_kin_s  ngx_http_tenant_kin_t;
 

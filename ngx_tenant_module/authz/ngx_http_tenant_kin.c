@@ -1,6 +1,6 @@
 /*
- * Principals that no policy could tell apart are one: users of a tenant with
- * the same roles, say.  A token never seen before then finds its principal
+ * Principals that policies cannot tell apart are one: users of a tenant with
+ * the same roles, say, whom none of them names.  A token never seen before then finds its principal
  * made, and what is known of the decisions about it.
  *
  * It is found by all that would be in it, in a table like that of tokens, by
@@ -23,8 +23,10 @@ typedef struct {
 } ngx_http_tenant_kin_key_t;
 
 
-static ngx_uint_t ngx_http_tenant_kin_tag(ngx_http_tenant_users_t *users,
+static ngx_uint_t ngx_http_tenant_kin_tag(ngx_http_tenant_main_conf_t *tmcf,
     ngx_http_tenant_user_t *user, tenant_cache_tag_t *tag);
+static ngx_uint_t ngx_http_tenant_kin_named(ngx_http_tenant_main_conf_t *tmcf,
+    ngx_http_tenant_user_t *user);
 static void ngx_http_tenant_kin_own_key(ngx_http_tenant_kin_key_t *key,
     ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user);
 static void ngx_http_tenant_kin_claims_key(ngx_http_tenant_kin_key_t *key,
@@ -75,7 +77,7 @@ ngx_http_tenant_kin(ngx_http_request_t *r, ngx_http_tenant_user_t *user,
         return NGX_ERROR;
     }
 
-    shared = ngx_http_tenant_kin_tag(users, user, &tag);
+    shared = ngx_http_tenant_kin_tag(tmcf, user, &tag);
 
     if (shared) {
         k = tenant_cache_find(users->kin, tag, ngx_time());
@@ -105,18 +107,22 @@ ngx_http_tenant_kin(ngx_http_request_t *r, ngx_http_tenant_user_t *user,
 /* 0: the user has to have a principal of its own */
 
 static ngx_uint_t
-ngx_http_tenant_kin_tag(ngx_http_tenant_users_t *users,
+ngx_http_tenant_kin_tag(ngx_http_tenant_main_conf_t *tmcf,
     ngx_http_tenant_user_t *user, tenant_cache_tag_t *tag)
 {
     u_char                     buf[NGX_HTTP_TENANT_KIN_KEY];
+    ngx_http_tenant_users_t   *users;
     ngx_http_tenant_entity_t  *tenant;
     ngx_http_tenant_kin_key_t  key;
 
+    users = tmcf->users;
     tenant = user->tenant->authz;
 
-    /* an entity that the tenant's data names may be this very user */
+    /* an entity that the tenant's data refers to may be this very user */
 
-    if (users->kin == NULL || tenant->refers) {
+    if (users->kin == NULL || tenant->refers
+        || (users->named && ngx_http_tenant_kin_named(tmcf, user)))
+    {
         return 0;
     }
 
@@ -137,6 +143,46 @@ ngx_http_tenant_kin_tag(ngx_http_tenant_users_t *users,
     *tag = tenant_cache_tag(users->kin, (char *) buf, key.pos - buf);
 
     return 1;
+}
+
+
+/* Whether a policy names the user, or may. */
+
+static ngx_uint_t
+ngx_http_tenant_kin_named(ngx_http_tenant_main_conf_t *tmcf,
+    ngx_http_tenant_user_t *user)
+{
+    u_char                     buf[NGX_HTTP_TENANT_KIN_KEY];
+    ngx_str_t                 *iss;
+    tenant_str_t               subject;
+    policy_str_t               id;
+    policy_uid_t               uid;
+    ngx_http_tenant_users_t   *users;
+    ngx_http_tenant_kin_key_t  key;
+
+    users = tmcf->users;
+    iss = &user->issuer->sn.str;
+    subject = user->names->subject;
+
+    key.pos = buf;
+    key.last = buf + sizeof(buf);
+
+    ngx_http_tenant_kin_put(&key, iss->data, iss->len);
+    ngx_http_tenant_kin_put(&key, "#", 1);
+    ngx_http_tenant_kin_put(&key, subject.data, subject.len);
+
+    if (key.pos == NULL) {
+        return 1;
+    }
+
+    id.data = (char *) buf;
+    id.len = key.pos - buf;
+
+    return policy_uid_again(user->issuer->operators ? &users->operator
+                                                    : &users->user,
+                            id, &uid)
+           != POLICY_OK
+           || ngx_http_tenant_policies_name(tmcf, &uid);
 }
 
 

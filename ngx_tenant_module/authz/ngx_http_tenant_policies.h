@@ -119,7 +119,8 @@ struct ngx_http_tenant_users_s {
 
     policy_arena_t   *arena;        /* aimed at the block of a principal */
 
-    unsigned          apart:1;      /* a policy could tell any two apart */
+    unsigned          apart:1;      /* no two have the same attributes */
+    unsigned          named:1;      /* a policy names one or the other */
     tenant_cache_t   *kin;          /* what is shared; NULL: nothing is */
 };
 
@@ -159,6 +160,10 @@ ngx_http_tenant_plan_t *ngx_http_tenant_principal_measure(ngx_pool_t *pool,
 policy_store_t *ngx_http_tenant_principal_write(ngx_http_tenant_plan_t *plan,
     u_char *p);
 
+
+/* Whether any policy of the configuration names the entity. */
+ngx_uint_t ngx_http_tenant_policies_name(ngx_http_tenant_main_conf_t *tmcf,
+    const policy_uid_t *uid);
 
 /* What making principals needs to know of the policies. */
 ngx_int_t ngx_http_tenant_principal_init_process(ngx_cycle_t *cycle,

@@ -100,12 +100,20 @@ ngx_http_tenant_principal_init_process(ngx_cycle_t *cycle,
             users->apart = 1;
         }
 
-        if (policy_set_tells_apart(policies[i]->set, POLICY_STR("User"))
-            || policy_set_tells_apart(policies[i]->set,
-                                      POLICY_STR("Operator")))
+        if (policy_set_names_type(policies[i]->set, POLICY_STR("User"))
+            || policy_set_names_type(policies[i]->set,
+                                     POLICY_STR("Operator")))
         {
-            users->apart = 1;
+            users->named = 1;
         }
+    }
+
+    /* whoever has no id of its own has this one */
+
+    if (ngx_http_tenant_policies_name(tmcf, &users->user)
+        || ngx_http_tenant_policies_name(tmcf, &users->operator))
+    {
+        users->apart = 1;
     }
 
     tmcf->users = users;
@@ -204,6 +212,25 @@ ngx_http_tenant_users_name(ngx_array_t *names, policy_str_t name)
     *known = name;
 
     return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_tenant_policies_name(ngx_http_tenant_main_conf_t *tmcf,
+    const policy_uid_t *uid)
+{
+    ngx_uint_t                    i;
+    ngx_http_tenant_policies_t  **policies;
+
+    policies = tmcf->policies.elts;
+
+    for (i = 0; i < tmcf->policies.nelts; i++) {
+        if (policy_set_names(policies[i]->set, uid)) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

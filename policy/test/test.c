@@ -259,7 +259,7 @@ main(void)
     suite_add_tcase(suite, set_case());
     suite_add_tcase(suite, authorize_case());
     suite_add_tcase(suite, known_case());
-    suite_add_tcase(suite, apart_case());
+    suite_add_tcase(suite, named_case());
     suite_add_tcase(suite, memory_case());
     suite_add_tcase(suite, hostile_case());
     suite_add_tcase(suite, schema_case());

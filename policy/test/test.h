@@ -61,7 +61,7 @@ TCase *parts_case(void);
 TCase *set_case(void);
 TCase *authorize_case(void);
 TCase *known_case(void);
-TCase *apart_case(void);
+TCase *named_case(void);
 TCase *memory_case(void);
 TCase *hostile_case(void);
 TCase *schema_case(void);
