@@ -56,6 +56,9 @@ ngx_int_t ngx_http_tenant_kin(ngx_http_request_t *r,
 /* NULL is allowed. */
 void ngx_http_tenant_kin_release(ngx_http_tenant_kin_t *kin);
 
+/* Where the subject, of that length, stands in it; NULL: nowhere. */
+u_char *ngx_http_tenant_kin_subject(ngx_http_tenant_kin_t *kin, size_t len);
+
 /* The bytes that it takes for this user alone. */
 size_t ngx_http_tenant_kin_own(ngx_http_tenant_kin_t *kin);
 

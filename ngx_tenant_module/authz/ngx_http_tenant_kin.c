@@ -376,9 +376,9 @@ ngx_http_tenant_kin_create(ngx_pool_t *pool, ngx_http_tenant_users_t *users,
     }
 
     kin->refs = 1;
-    kin->size = head + size;
+    kin->size = (uint32_t) (head + size);
     kin->shared = shared ? 1 : 0;
-    kin->nknown = nknown;
+    kin->nknown = (uint8_t) nknown;
     kin->tenant = user->tenant;
     kin->tenant->object.refs++;
 
@@ -422,6 +422,21 @@ ngx_http_tenant_kin_release(ngx_http_tenant_kin_t *kin)
     ngx_http_tenant_object_unref(&kin->tenant->object);
 
     ngx_free(kin);
+}
+
+
+u_char *
+ngx_http_tenant_kin_subject(ngx_http_tenant_kin_t *kin, size_t len)
+{
+    const policy_uid_t  *uid;
+
+    if (kin == NULL || kin->shared) {
+        return NULL;
+    }
+
+    uid = policy_store_uid(kin->store, 0);
+
+    return (u_char *) uid->id + uid->id_len - len;
 }
 
 

@@ -130,13 +130,13 @@ struct ngx_http_tenant_users_s {
 
 /* Immutable once made, but for refs and what is known.  One block. */
 struct ngx_http_tenant_kin_s {
-    ngx_uint_t                 refs;
     policy_store_t            *store;       /* of the principal alone */
     ngx_http_tenant_tenant_t  *tenant;      /* a reference: lends to store */
-    size_t                     size;        /* of the block */
-    unsigned                   shared:1;    /* the principal's id is empty */
-    ngx_uint_t                 next;        /* of known, to be taken */
-    ngx_uint_t                 nknown;
+    uint32_t                   refs;
+    uint32_t                   size;        /* of the block */
+    uint8_t                    shared;      /* the principal's id is empty */
+    uint8_t                    next;        /* of known, to be taken */
+    uint8_t                    nknown;
     ngx_http_tenant_known_t    known[];
 };
 

@@ -553,7 +553,7 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
     ngx_http_tenant_issuer_t *issuer, ngx_http_tenant_tenant_t *tenant,
     const tenant_value_t *claims, tenant_identity_t *names)
 {
-    u_char                       *p;
+    u_char                       *p, *subject;
     size_t                        prefix, size, encoded;
     ngx_str_t                     jti;
     ngx_http_tenant_kin_t        *kin;
@@ -585,7 +585,9 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
     prefix = sizeof(ngx_http_tenant_identity_t)
              + tmcf->claims.nelts * sizeof(ngx_str_t);
 
-    size = prefix + names->subject.len + names->client_id.len
+    subject = ngx_http_tenant_kin_subject(kin, names->subject.len);
+
+    size = prefix + (subject ? 0 : names->subject.len) + names->client_id.len
            + ngx_http_tenant_identity_put_scopes(&user, NULL)
            + ngx_http_tenant_identity_put_actor(&actor, NULL)
            + (encoded != names->subject.len ? encoded : 0)
@@ -619,10 +621,14 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
 
     p = (u_char *) identity + prefix;
 
-    identity->subject.data = p;
+    if (subject == NULL) {
+        subject = p;
+        p = ngx_cpymem(p, names->subject.data, names->subject.len);
+    }
+
+    identity->subject.data = subject;
     identity->subject.len = names->subject.len;
     identity->subject_header = identity->subject;
-    p = ngx_cpymem(p, names->subject.data, names->subject.len);
 
     identity->actor_id.data = p;
     identity->actor_id.len = ngx_http_tenant_identity_put_actor(&actor, p);
