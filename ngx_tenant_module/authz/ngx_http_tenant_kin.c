@@ -37,8 +37,6 @@ static void ngx_http_tenant_kin_put_number(ngx_http_tenant_kin_key_t *key,
     uint64_t number);
 static void ngx_http_tenant_kin_put_text(ngx_http_tenant_kin_key_t *key,
     const char *data, size_t len);
-static void ngx_http_tenant_kin_put_texts(ngx_http_tenant_kin_key_t *key,
-    tenant_str_t *texts, ngx_uint_t n);
 static void ngx_http_tenant_kin_put_claim(ngx_http_tenant_kin_key_t *key,
     const tenant_value_t *claim);
 static ngx_http_tenant_kin_t *ngx_http_tenant_kin_create(ngx_pool_t *pool,
@@ -68,11 +66,8 @@ ngx_http_tenant_kin(ngx_http_request_t *r, ngx_http_tenant_user_t *user,
 
     users = tmcf->users;
 
-    if ((user->tenant->authz == NULL
-         && ngx_http_tenant_entity_tenant(user->tenant) == NULL)
-        || ngx_http_tenant_claim_list(r->pool, user->names->roles,
-                                      &user->roles, &user->nroles)
-           != NGX_OK)
+    if (user->tenant->authz == NULL
+        && ngx_http_tenant_entity_tenant(user->tenant) == NULL)
     {
         return NGX_ERROR;
     }
@@ -87,6 +82,13 @@ ngx_http_tenant_kin(ngx_http_request_t *r, ngx_http_tenant_user_t *user,
             *kin = k;
             return NGX_OK;
         }
+    }
+
+    if (ngx_http_tenant_claim_list(r->pool, user->names->roles, &user->roles,
+                                   &user->nroles)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     k = ngx_http_tenant_kin_create(r->pool, users, user, shared);
@@ -132,7 +134,7 @@ ngx_http_tenant_kin_tag(ngx_http_tenant_main_conf_t *tmcf,
     ngx_http_tenant_kin_put_number(&key, tenant->number);
     ngx_http_tenant_kin_put_number(&key, user->issuer->operators);
 
-    ngx_http_tenant_kin_put_texts(&key, user->roles, user->nroles);
+    ngx_http_tenant_kin_put_claim(&key, user->names->roles);
     ngx_http_tenant_kin_own_key(&key, users, user);
     ngx_http_tenant_kin_claims_key(&key, users, user);
 
@@ -186,7 +188,10 @@ ngx_http_tenant_kin_named(ngx_http_tenant_main_conf_t *tmcf,
 }
 
 
-/* The attributes that are neither the tenant's nor the roles. */
+/*
+ * The attributes that are neither the tenant's nor the roles.  Claims of
+ * several texts stand as they came: the same, in another order, are not found.
+ */
 
 static void
 ngx_http_tenant_kin_own_key(ngx_http_tenant_kin_key_t *key,
@@ -216,7 +221,7 @@ ngx_http_tenant_kin_own_key(ngx_http_tenant_kin_key_t *key,
             break;
 
         case NGX_HTTP_TENANT_USER_SCOPES:
-            ngx_http_tenant_kin_put_texts(key, user->scopes, user->nscopes);
+            ngx_http_tenant_kin_put_claim(key, user->names->scopes);
         }
     }
 }
@@ -290,20 +295,6 @@ ngx_http_tenant_kin_put_text(ngx_http_tenant_kin_key_t *key,
 {
     ngx_http_tenant_kin_put_number(key, len);
     ngx_http_tenant_kin_put(key, data, len);
-}
-
-
-static void
-ngx_http_tenant_kin_put_texts(ngx_http_tenant_kin_key_t *key,
-    tenant_str_t *texts, ngx_uint_t n)
-{
-    ngx_uint_t  i;
-
-    ngx_http_tenant_kin_put_number(key, n);
-
-    for (i = 0; i < n; i++) {
-        ngx_http_tenant_kin_put_text(key, texts[i].data, texts[i].len);
-    }
 }
 
 
