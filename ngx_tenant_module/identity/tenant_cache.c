@@ -9,7 +9,7 @@
 #define TENANT_CACHE_ENTRIES_MAX  ((size_t) 1 << 24)
 #define TENANT_CACHE_SLOTS_MIN    64
 #define TENANT_CACHE_USED         UINT32_C(0x80000000)
-#define TENANT_CACHE_GOLDEN       UINT64_C(0x9e3779b97f4a7c15)
+#define TENANT_CACHE_BLOCK        4           /* slots; two lines */
 
 /* Two of them share a cache line. */
 typedef struct {
@@ -27,7 +27,6 @@ struct tenant_cache_s {
     tenant_cache_slot_t   *slots;           /* open addressing, in a row */
     size_t                 mask;            /* number of slots - 1 */
     size_t                 hand;            /* the slot to be looked at next */
-    size_t                 stride;          /* of the hand, an even number */
     size_t                 table;           /* bytes of the slots */
     tenant_cache_key_t     key;
     uint64_t               place[2];
@@ -142,13 +141,7 @@ tenant_cache_remove(tenant_cache_t *cache, tenant_cache_slot_t *slot)
 }
 
 
-/*
- * The hand looks at the two slots of a line and goes on by the golden section
- * of the table.  That leads it to every line, and those that it came by
- * lately lie everywhere between the others.  Would it go through the table in
- * a row, all that is old would stand in one part of it: when new tokens came
- * one after another, rows were thousands of slots long.
- */
+/* The cache has n slots from now on. */
 static void
 tenant_cache_table(tenant_cache_t *cache, tenant_cache_slot_t *slots,
     size_t n)
@@ -156,7 +149,6 @@ tenant_cache_table(tenant_cache_t *cache, tenant_cache_slot_t *slots,
     cache->slots = slots;
     cache->mask = n - 1;
     cache->hand = 0;
-    cache->stride = ((size_t) ((TENANT_CACHE_GOLDEN >> 32) * n >> 33) | 1) * 2;
     cache->table = tenant_cache_block_size(n * sizeof(*slots));
     cache->stats.bytes += cache->table;
 }
@@ -243,17 +235,35 @@ tenant_cache_find(tenant_cache_t *cache, tenant_cache_tag_t tag, int64_t now)
 }
 
 
+/*
+ * Where the hand goes when it has looked at all of a block: by a linear
+ * congruential generator (Knuth's MMIX), whose low bits come to each of the
+ * blocks before they come to one again.  Those that it came by lately are
+ * thus everywhere between the others.  Would it go through the table in a
+ * row, all that is old would stand in one part of it: when new tokens came
+ * one after another, rows were thousands of slots long.
+ */
+static inline size_t
+tenant_cache_next(const tenant_cache_t *cache, size_t hand)
+{
+    uint64_t  block = hand / TENANT_CACHE_BLOCK;
+
+    block = block * UINT64_C(6364136223846793005)
+            + UINT64_C(1442695040888963407);
+
+    return (size_t) block * TENANT_CACHE_BLOCK & cache->mask;
+}
+
+
 static inline void
 tenant_cache_step(tenant_cache_t *cache)
 {
-    cache->hand ^= 1;
+    if (++cache->hand % TENANT_CACHE_BLOCK == 0) {
+        cache->hand = tenant_cache_next(cache, cache->hand - 1);
 
-    if ((cache->hand & 1) == 0) {
-        cache->hand = (cache->hand + cache->stride) & cache->mask;
-
-        /* where it will be after that */
-        __builtin_prefetch(&cache->slots[(cache->hand + cache->stride)
-                                         & cache->mask]);
+        /* needed when it has gone through this one */
+        __builtin_prefetch(&cache->slots[tenant_cache_next(cache,
+                                                           cache->hand)]);
     }
 }
 
