@@ -60,6 +60,7 @@ typedef struct {
 
     size_t                           token_cache_size;  /* bytes, a worker */
     struct tenant_cache_s           *token_cache;       /* of this worker */
+    struct tenant_room_s            *token_room;        /* NULL: malloc()'s */
     u_char                          *token_scratch;     /* the same: a token
                                                            is decoded here */
     void                            *token_headers;     /* the same: those of

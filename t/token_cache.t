@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use IO::Socket::INET ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -29,6 +30,7 @@ CONF
         server  => <<'CONF',
 location /t {
     tenant_auth on;
+    add_header X-Subject $tenant_subject;
     proxy_pass http://127.0.0.1:%PORT%/agent;
 }
 location /agent { return 200 "$http_x_tenant_actor_id\n"; }
@@ -180,6 +182,39 @@ sub test_full
 }
 
 
+# A request that is under way keeps what its token said, though the cache
+# has others in its place.
+sub test_under_way
+{
+    my $server = gateway(size => '16k');
+    my $token = token(sub => 'patient');
+    my $sock = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                     PeerPort => $server->port)
+        or die "connect: $!";
+    my $until = time + 10;
+
+    $sock->syswrite("POST /t HTTP/1.1\r\nHost: localhost\r\n"
+                    . "Authorization: Bearer $token\r\n"
+                    . "Connection: close\r\nContent-Length: 4\r\n\r\n");
+    sleep 0.02 while counts($server) ne '0/1' && time < $until;
+    is(counts($server), '0/1', 'a request whose body is still to come');
+
+    my @wrong = grep { ask($server, globex(sub => "other$_"))
+                       ne "200 globex:other$_\n" } 1 .. 250;
+    is("@wrong", '', '250 other tokens');
+    ask($server, $token);
+    is(counts($server), '0/252', 'push its token out of the cache');
+
+    $sock->syswrite('body');
+    my $answer = do { local $/; <$sock> };
+    like($answer, qr/^HTTP\S+ 200 /, 'it is answered');
+    like($answer, qr/^X-Subject: patient\r$/m, 'with its subject');
+    like($answer, qr/^acme:patient$/m, 'and its actor');
+
+    finish($server);
+}
+
+
 sub test_workers
 {
     my $server = gateway(workers => 2);
@@ -217,5 +252,6 @@ test_lookalikes();
 test_refused();
 test_expiry();
 test_full();
+test_under_way();
 test_workers();
 done_testing();

@@ -353,7 +353,7 @@ ngx_http_tenant_kin_create(ngx_pool_t *pool, ngx_http_tenant_users_t *users,
     head = sizeof(ngx_http_tenant_kin_t)
            + nknown * sizeof(ngx_http_tenant_known_t);
 
-    kin = ngx_alloc(head + size, ngx_cycle->log);
+    kin = tenant_room_alloc(users->room, head + size);
     if (kin == NULL) {
         return NULL;
     }
@@ -362,11 +362,12 @@ ngx_http_tenant_kin_create(ngx_pool_t *pool, ngx_http_tenant_users_t *users,
 
     kin->store = ngx_http_tenant_principal_write(plan, (u_char *) kin + head);
     if (kin->store == NULL) {
-        ngx_free(kin);
+        tenant_room_free(users->room, kin);
         return NULL;
     }
 
     kin->refs = 1;
+    kin->room = users->room;
     kin->size = (uint32_t) (head + size);
     kin->shared = shared ? 1 : 0;
     kin->nknown = (uint8_t) nknown;
@@ -385,7 +386,7 @@ ngx_http_tenant_kin_keep(ngx_http_tenant_users_t *users,
 {
     size_t  size;
 
-    size = tenant_cache_block_size(kin->size) + kin->tenant->object.size;
+    size = tenant_room_size(kin->room, kin->size) + kin->tenant->object.size;
 
     if (tenant_cache_insert(users->kin, tag, kin, size, INT64_MAX,
                             ngx_time())
@@ -412,7 +413,7 @@ ngx_http_tenant_kin_release(ngx_http_tenant_kin_t *kin)
 
     ngx_http_tenant_object_unref(&kin->tenant->object);
 
-    ngx_free(kin);
+    tenant_room_free(kin->room, kin);
 }
 
 
@@ -434,5 +435,6 @@ ngx_http_tenant_kin_subject(ngx_http_tenant_kin_t *kin, size_t len)
 size_t
 ngx_http_tenant_kin_own(ngx_http_tenant_kin_t *kin)
 {
-    return kin == NULL || kin->shared ? 0 : tenant_cache_block_size(kin->size);
+    return kin == NULL || kin->shared
+           ? 0 : tenant_room_size(kin->room, kin->size);
 }

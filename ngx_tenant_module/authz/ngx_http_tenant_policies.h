@@ -122,6 +122,7 @@ struct ngx_http_tenant_users_s {
     unsigned          apart:1;      /* no two have the same attributes */
     unsigned          named:1;      /* a policy names one or the other */
     tenant_cache_t   *kin;          /* what is shared; NULL: nothing is */
+    tenant_room_t    *room;         /* for principals */
 };
 
 
@@ -132,6 +133,7 @@ struct ngx_http_tenant_users_s {
 struct ngx_http_tenant_kin_s {
     policy_store_t            *store;       /* of the principal alone */
     ngx_http_tenant_tenant_t  *tenant;      /* a reference: lends to store */
+    tenant_room_t             *room;        /* where it stands */
     uint32_t                   refs;
     uint32_t                   size;        /* of the block */
     uint8_t                    shared;      /* the principal's id is empty */

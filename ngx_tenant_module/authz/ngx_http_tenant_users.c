@@ -116,6 +116,7 @@ ngx_http_tenant_principal_init_process(ngx_cycle_t *cycle,
         users->apart = 1;
     }
 
+    users->room = tmcf->token_room;
     tmcf->users = users;
 
     return users->apart ? NGX_OK : ngx_http_tenant_users_kin(users, tmcf);
@@ -134,6 +135,7 @@ ngx_http_tenant_users_kin(ngx_http_tenant_users_t *users,
 
     conf.max_entries = NGX_HTTP_TENANT_KIN_ENTRIES;
     conf.max_bytes = tmcf->token_cache_size / NGX_HTTP_TENANT_KIN_PART;
+    conf.room = tmcf->token_room;
     conf.release = ngx_http_tenant_kin_drop;
 
     users->kin = tenant_cache_create(&conf);

@@ -178,7 +178,7 @@ ngx_http_tenant_identity_keep(ngx_http_request_t *r, tenant_cache_tag_t tag,
     /* the first token of a tenant keeps the tenant, and pays for both */
 
     tenant = identity->tenant;
-    size = tenant_cache_block_size(identity->size)
+    size = tenant_room_size(identity->room, identity->size)
            + ngx_http_tenant_kin_own(identity->kin)
            + (tenant->tokens ? 0 : tenant->object.size);
 
@@ -593,7 +593,7 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
            + (encoded != names->subject.len ? encoded : 0)
            + ngx_http_tenant_claims_texts(tmcf, issuer, claims, NULL, NULL);
 
-    identity = ngx_alloc(size, ngx_cycle->log);
+    identity = tenant_room_alloc(tmcf->token_room, size);
     if (identity == NULL) {
         ngx_http_tenant_kin_release(kin);
         return NULL;
@@ -602,6 +602,7 @@ ngx_http_tenant_identity_create(ngx_http_request_t *r,
     ngx_memzero(identity, sizeof(ngx_http_tenant_identity_t));
 
     identity->refs = 1;
+    identity->room = tmcf->token_room;
     identity->size = size;
     identity->issuer = issuer;
     identity->tenant = tenant;
@@ -781,7 +782,7 @@ ngx_http_tenant_identity_release(ngx_http_tenant_identity_t *identity)
     ngx_http_tenant_object_unref(&identity->tenant->object);
     ngx_http_tenant_object_unref(&identity->issuer->object);
 
-    ngx_free(identity);
+    tenant_room_free(identity->room, identity);
 }
 
 

@@ -20,14 +20,15 @@
  * tokens most are not in the processor's caches.
  */
 struct ngx_http_tenant_identity_s {
-    ngx_uint_t                  refs;
+    uint32_t                    refs;
+    unsigned                    introspected:1; /* not verified by keys */
     ngx_http_tenant_issuer_t   *issuer;     /* references */
     ngx_http_tenant_tenant_t   *tenant;
     ngx_http_tenant_known_t     known;      /* of decisions */
     ngx_http_tenant_kin_t      *kin;        /* NULL: there are no policies */
-    unsigned                    introspected:1; /* not verified by keys */
     ngx_str_t                   subject_header;  /* encoded for a header */
     ngx_str_t                   actor_id;
+    tenant_room_t              *room;       /* where it stands */
     size_t                      size;       /* of the block */
 
     ngx_str_t                   subject;

@@ -198,10 +198,18 @@ ngx_http_tenant_identity_init_process(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
+    /*
+     * Principals that tokens share have a fourth beside them.  NULL is
+     * malloc()'s, and as good for a worker that may not reserve it.
+     */
+
+    tmcf->token_room = tenant_room_create(tmcf->token_cache_size / 4 * 5);
+
     ngx_memzero(&conf, sizeof(tenant_cache_conf_t));
 
     conf.max_entries = NGX_HTTP_TENANT_CACHE_ENTRIES;
     conf.max_bytes = tmcf->token_cache_size;
+    conf.room = tmcf->token_room;
     conf.release = ngx_http_tenant_identity_drop;
 
     tmcf->token_cache = tenant_cache_create(&conf);
@@ -257,6 +265,11 @@ ngx_http_tenant_identity_exit_process(ngx_http_tenant_main_conf_t *tmcf)
     tmcf->token_cache = NULL;
 
     ngx_http_tenant_authz_exit_process(tmcf);
+
+    /* requests that are still under way have blocks in it */
+
+    tenant_room_destroy(tmcf->token_room);
+    tmcf->token_room = NULL;
 
     (void) ngx_http_tenant_registry_each(tmcf->registry,
                NGX_HTTP_TENANT_KIND_ISSUER,

@@ -149,8 +149,24 @@ tenant_cache_table(tenant_cache_t *cache, tenant_cache_slot_t *slots,
     cache->slots = slots;
     cache->mask = n - 1;
     cache->hand = 0;
-    cache->table = tenant_cache_block_size(n * sizeof(*slots));
+    cache->table = tenant_room_size(cache->conf.room, n * sizeof(*slots));
     cache->stats.bytes += cache->table;
+}
+
+
+/* n slots, all of them free; NULL: no memory. */
+static tenant_cache_slot_t *
+tenant_cache_slots(const tenant_cache_t *cache, size_t n)
+{
+    tenant_cache_slot_t  *slots;
+
+    slots = tenant_room_alloc(cache->conf.room, n * sizeof(*slots));
+
+    if (slots != NULL) {
+        memset(slots, 0, n * sizeof(*slots));
+    }
+
+    return slots;
 }
 
 
@@ -173,7 +189,7 @@ tenant_cache_create(const tenant_cache_conf_t *conf)
     }
 
     cache->conf = *conf;
-    slots = OPENSSL_zalloc(TENANT_CACHE_SLOTS_MIN * sizeof(*slots));
+    slots = tenant_cache_slots(cache, TENANT_CACHE_SLOTS_MIN);
     tenant_cache_table(cache, slots, TENANT_CACHE_SLOTS_MIN);
 
     if (slots == NULL
@@ -205,7 +221,7 @@ tenant_cache_destroy(tenant_cache_t *cache)
         }
     }
 
-    OPENSSL_free(cache->slots);
+    tenant_room_free(cache->conf.room, cache->slots);
     OPENSSL_clear_free(cache, sizeof(*cache));
 }
 
@@ -312,7 +328,7 @@ tenant_cache_grow(tenant_cache_t *cache, size_t size)
     size_t                i, n = (cache->mask + 1) * 2, bytes;
 
     bytes = cache->stats.bytes - cache->table
-            + tenant_cache_block_size(n * sizeof(*slots));
+            + tenant_room_size(cache->conf.room, n * sizeof(*slots));
 
     if (bytes > cache->conf.max_bytes
         || size > cache->conf.max_bytes - bytes)
@@ -320,7 +336,7 @@ tenant_cache_grow(tenant_cache_t *cache, size_t size)
         return false;
     }
 
-    slots = OPENSSL_zalloc(n * sizeof(*slots));
+    slots = tenant_cache_slots(cache, n);
 
     if (slots == NULL) {
         return false;
@@ -335,7 +351,7 @@ tenant_cache_grow(tenant_cache_t *cache, size_t size)
         }
     }
 
-    OPENSSL_free(old);
+    tenant_room_free(cache->conf.room, old);
     return true;
 }
 
@@ -464,12 +480,4 @@ size_t
 tenant_cache_entry_size(void)
 {
     return sizeof(tenant_cache_slot_t);
-}
-
-
-/* glibc's, of which others are not far: a word, and multiples of 16 */
-size_t
-tenant_cache_block_size(size_t size)
-{
-    return size < 24 ? 32 : (size + sizeof(size_t) + 15) & ~(size_t) 15;
 }

@@ -12,6 +12,7 @@
 #define TENANT_CACHE_H
 
 #include "tenant_cache_hash.h"
+#include "tenant_room.h"
 #include "tenant_str.h"
 
 
@@ -21,6 +22,9 @@ typedef struct tenant_cache_s  tenant_cache_t;
 typedef struct {
     size_t   max_entries;           /* 1 to 16,777,216 */
     size_t   max_bytes;             /* table and values */
+
+    /* For the table; NULL: malloc()'s.  Outlives the cache. */
+    tenant_room_t  *room;
 
     /* Called once for each value that leaves the cache; may be NULL. */
     void   (*release)(void *value, void *data);
@@ -107,9 +111,6 @@ size_t tenant_cache_row(const tenant_cache_t *cache);
 
 /* Bytes of the table for an entry; one in four to one in two is free. */
 size_t tenant_cache_entry_size(void);
-
-/* Bytes that an allocation of size bytes really takes. */
-size_t tenant_cache_block_size(size_t size);
 
 
 #endif /* TENANT_CACHE_H */

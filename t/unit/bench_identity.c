@@ -306,7 +306,8 @@ bench_cache(unsigned count)
 {
     static const char    digits[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    tenant_cache_conf_t  conf = { count, (size_t) 1 << 30, NULL, NULL };
+    tenant_cache_conf_t  conf = { count, (size_t) 1 << 30, NULL, NULL,
+                                 NULL };
     lookups_t            l = { tenant_cache_create(&conf), NULL, count, 0,
                                0 };
     double               best = 0;
@@ -355,7 +356,7 @@ cache_miss(void *data)
 static void
 bench_hash(void)
 {
-    tenant_cache_conf_t  conf = { 16, 1 << 20, NULL, NULL };
+    tenant_cache_conf_t  conf = { 16, 1 << 20, NULL, NULL, NULL };
     lookups_t            l = { tenant_cache_create(&conf), NULL, 1, 0, 0 };
     double               best = 0;
     int                  i;

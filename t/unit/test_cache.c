@@ -1,4 +1,3 @@
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +21,7 @@ release(void *value, void *data)
 static tenant_cache_t *
 create(size_t entries, size_t bytes)
 {
-    tenant_cache_conf_t  conf = { entries, bytes, release, released };
+    tenant_cache_conf_t  conf = { entries, bytes, NULL, release, released };
     tenant_cache_t      *cache = tenant_cache_create(&conf);
 
     ck_assert_ptr_nonnull(cache);
@@ -69,7 +68,7 @@ get(tenant_cache_t *cache, const char *token, int64_t now)
 static size_t
 empty_bytes(void)
 {
-    return tenant_cache_block_size(64 * tenant_cache_entry_size());
+    return tenant_room_size(NULL, 64 * tenant_cache_entry_size());
 }
 
 
@@ -327,8 +326,8 @@ START_TEST(table_grows_as_far_as_there_is_room)
     ck_assert_uint_eq(stats(cache).entries, 3000);
     ck_assert_uint_eq(stats(cache).evictions, 0);
     ck_assert_uint_eq(stats(cache).bytes, 3000 * 100
-                      + tenant_cache_block_size(4096
-                                                * tenant_cache_entry_size()));
+                      + tenant_room_size(NULL,
+                                         4096 * tenant_cache_entry_size()));
 
     for (i = 0; i < 3000; i++) {
         snprintf(token, sizeof(token), "t%d", i);
@@ -508,7 +507,7 @@ END_TEST
 
 START_TEST(limits_out_of_range_make_no_cache)
 {
-    tenant_cache_conf_t  conf = { 0, 65536, NULL, NULL };
+    tenant_cache_conf_t  conf = { 0, 65536, NULL, NULL, NULL };
     tenant_cache_t      *cache;
 
     ck_assert_ptr_null(tenant_cache_create(&conf));
@@ -572,27 +571,9 @@ START_TEST(entry_of_a_token_is_small)
 END_TEST
 
 
-/* Where malloc says it, the sum of blocks is what was taken. */
-START_TEST(size_of_a_block_is_what_malloc_takes)
-{
-    size_t  size;
-    void   *p;
-
-    for (size = 1; size < 5000; size++) {
-        p = malloc(size);
-        ck_assert_uint_ge(tenant_cache_block_size(size),
-                          malloc_usable_size(p) < size + 16
-                          ? malloc_usable_size(p) : size);
-        ck_assert_uint_le(tenant_cache_block_size(size), size + 32);
-        free(p);
-    }
-}
-END_TEST
-
-
 START_TEST(failed_allocation_leaves_a_cache_that_works)
 {
-    tenant_cache_conf_t  conf = { 4, 65536, release, released };
+    tenant_cache_conf_t  conf = { 4, 65536, NULL, release, released };
     tenant_cache_t      *cache = create(4096, 1 << 20), *other;
     char                 token[16];
     size_t               n;
@@ -649,7 +630,6 @@ suite_cache(void)
     tcase_add_test(t, limits_out_of_range_make_no_cache);
     tcase_add_test(t, caches_have_keys_of_their_own);
     tcase_add_test(t, entry_of_a_token_is_small);
-    tcase_add_test(t, size_of_a_block_is_what_malloc_takes);
     tcase_add_test(t, failed_allocation_leaves_a_cache_that_works);
     suite_add_tcase(s, t);
     return s;

@@ -161,6 +161,7 @@ main(void)
     srunner_add_suite(runner, suite_libjwt());
     srunner_add_suite(runner, suite_jws());
     srunner_add_suite(runner, suite_claim_path());
+    srunner_add_suite(runner, suite_room());
     srunner_add_suite(runner, suite_rules());
     srunner_add_suite(runner, suite_claims());
     srunner_add_suite(runner, suite_discovery());

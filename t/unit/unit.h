@@ -27,6 +27,7 @@ Suite *suite_jwks(void);
 Suite *suite_jws(void);
 Suite *suite_libjwt(void);
 Suite *suite_lines(void);
+Suite *suite_room(void);
 Suite *suite_rules(void);
 Suite *suite_secret(void);
 Suite *suite_sessions(void);

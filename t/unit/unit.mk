@@ -67,7 +67,8 @@ FUZZ_TARGETS  := fuzz_token fuzz_jwks fuzz_rules fuzz_value fuzz_discovery \
 
 $(BUILD)/fuzz/%: t/fuzz/%.c $(IDENTITY_SRCS) $(REGISTRY_SRCS)
 	@mkdir -p $(@D)
-	$(FUZZ_CC) -std=c11 -g -O1 $(WARN) -fsanitize=fuzzer,address,undefined \
+	$(FUZZ_CC) -std=c11 -D_DEFAULT_SOURCE -g -O1 $(WARN) \
+	    -fsanitize=fuzzer,address,undefined \
 	    -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
 	    -Ingx_tenant_module/identity -Ingx_tenant_module/registry -o $@ $^ $(UNIT_LIBS)
 
