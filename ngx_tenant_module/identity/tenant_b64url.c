@@ -118,11 +118,11 @@ tenant_b64url_decode_portable(uint8_t *dst, size_t *dst_len, const char *src,
 
 
 /*
- * Thirty-two digits to the 24 bytes they stand for, twelve at the start of
- * each half.  Returns false on a byte that is no digit.
+ * Thirty-two digits to the 24 bytes they stand for, and eight more.  A byte
+ * that is no digit leaves bits in *bad.
  */
-static inline TENANT_B64URL_AVX2 bool
-tenant_b64url_decode_step(__m256i digits, __m256i *bytes)
+static inline TENANT_B64URL_AVX2 __m256i
+tenant_b64url_decode_step(__m256i digits, __m256i *bad)
 {
     /* of each upper half of a byte: its kind, as a bit */
     const __m256i  upper = TENANT_B64URL_TWICE(
@@ -143,17 +143,17 @@ tenant_b64url_decode_step(__m256i digits, __m256i *bytes)
     const __m256i  order = TENANT_B64URL_TWICE(
         2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1);
 
+    /* twelve of each half, side by side */
+    const __m256i  join = _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 3, 7);
+
     const __m256i  low = _mm256_set1_epi8(0x0f);
     __m256i        high, under, values;
 
     high = _mm256_and_si256(_mm256_srli_epi32(digits, 4), low);
 
-    if (!_mm256_testz_si256(
-            _mm256_shuffle_epi8(upper, high),
-            _mm256_shuffle_epi8(lower, _mm256_and_si256(digits, low))))
-    {
-        return false;
-    }
+    *bad = _mm256_or_si256(*bad, _mm256_and_si256(
+        _mm256_shuffle_epi8(upper, high),
+        _mm256_shuffle_epi8(lower, _mm256_and_si256(digits, low))));
 
     under = _mm256_and_si256(_mm256_cmpeq_epi8(digits, _mm256_set1_epi8('_')),
                              _mm256_set1_epi8(63 - '_' + 'A'));
@@ -164,51 +164,54 @@ tenant_b64url_decode_step(__m256i digits, __m256i *bytes)
     values = _mm256_maddubs_epi16(values, _mm256_set1_epi32(0x01400140));
     values = _mm256_madd_epi16(values, _mm256_set1_epi32(0x00011000));
 
-    *bytes = _mm256_shuffle_epi8(values, order);
-    return true;
+    return _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(values, order),
+                                       join);
+}
+
+
+/* The 24 bytes and no more. */
+static inline TENANT_B64URL_AVX2 void
+tenant_b64url_decode_put(uint8_t *dst, __m256i bytes)
+{
+    _mm_storeu_si128((__m128i *) dst, _mm256_castsi256_si128(bytes));
+    _mm_storel_epi64((__m128i *) (dst + 16),
+                     _mm256_extracti128_si256(bytes, 1));
 }
 
 
 /*
- * As many of len digits as there are groups of 16 before one that has a byte
- * that is no digit; returns how many.  dst may be src: what is written is
- * never ahead of what was read.
+ * len is at least 32.  The last of the whole groups are decoded in one step,
+ * some of them a second time.  dst may be src: what is written is never ahead
+ * of what was read, if the digits of that step are read first.
  */
-static TENANT_B64URL_AVX2 size_t
+static TENANT_B64URL_AVX2 bool
 tenant_b64url_decode_avx2(uint8_t *dst, const uint8_t *src, size_t len)
 {
-    const uint8_t  *p = src, *end = src + len;
-    const __m256i   join = _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 3, 7);
-    __m256i         bytes;
-    __m128i         half;
+    const uint8_t  *p = src, *whole = src + len / 4 * 4;
+    uint8_t        *last = dst + len / 4 * 3;
+    __m256i         digits, bytes, bad = _mm256_setzero_si256();
 
-    /* a step writes 32 bytes, which the rest needs, too: 43 digits */
-    for (; end - p >= 43; p += 32, dst += 24) {
-        if (!tenant_b64url_decode_step(
-                _mm256_loadu_si256((const __m256i *) p), &bytes))
-        {
-            return (size_t) (p - src);
-        }
+    digits = _mm256_loadu_si256((const __m256i *) (whole - 32));
 
-        bytes = _mm256_permutevar8x32_epi32(bytes, join);
+    /* a step writes 32 bytes, which the rest needs, too: twelve digits */
+    for (; whole - p >= 32 + 12; p += 32, dst += 24) {
+        bytes = tenant_b64url_decode_step(
+                    _mm256_loadu_si256((const __m256i *) p), &bad);
         _mm256_storeu_si256((__m256i *) dst, bytes);
     }
 
-    for (; end - p >= 16; p += 16, dst += 12) {
-        half = _mm_loadu_si128((const __m128i *) p);
-
-        if (!tenant_b64url_decode_step(_mm256_broadcastsi128_si256(half),
-                                       &bytes))
-        {
-            break;
-        }
-
-        half = _mm256_castsi256_si128(bytes);
-        _mm_storel_epi64((__m128i *) dst, half);
-        _mm_storeu_si32(dst + 8, _mm_srli_si128(half, 8));
+    if (whole - p > 32) {
+        bytes = tenant_b64url_decode_step(
+                    _mm256_loadu_si256((const __m256i *) p), &bad);
+        tenant_b64url_decode_put(dst, bytes);
     }
 
-    return (size_t) (p - src);
+    bytes = tenant_b64url_decode_step(digits, &bad);
+    tenant_b64url_decode_put(last - 24, bytes);
+
+    return _mm256_testz_si256(bad, bad)
+           && (len % 4 == 0
+               || tenant_b64url_decode_tail(last, whole, len % 4));
 }
 
 #endif
@@ -218,20 +221,14 @@ bool
 tenant_b64url_decode(uint8_t *dst, size_t *dst_len, const char *src,
     size_t len)
 {
-    size_t  done = 0;
-    bool    valid;
-
 #ifdef __x86_64__
-    if (__builtin_cpu_supports("avx2")) {
-        done = tenant_b64url_decode_avx2(dst, (const uint8_t *) src, len);
+    if (len >= 32 && len % 4 != 1 && __builtin_cpu_supports("avx2")) {
+        *dst_len = TENANT_B64URL_DECODED(len);
+        return tenant_b64url_decode_avx2(dst, (const uint8_t *) src, len);
     }
 #endif
 
-    /* the last digits; or the ones among which there is a byte that is none */
-    valid = tenant_b64url_decode_portable(dst + done / 4 * 3, dst_len,
-                                          src + done, len - done);
-    *dst_len += done / 4 * 3;
-    return valid;
+    return tenant_b64url_decode_portable(dst, dst_len, src, len);
 }
 
 
