@@ -76,6 +76,32 @@ START_TEST(tenant_and_subject_are_checked)
 END_TEST
 
 
+/* each byte at each place of names of all lengths */
+START_TEST(tenant_has_lower_case_digits_and_dashes_only)
+{
+    static const char  good[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+    char               out[TENANT_ACTOR_MAX], name[TENANT_ACTOR_TENANT_MAX];
+    size_t             len, at, n;
+    int                c;
+
+    for (len = 1; len <= sizeof(name); len++) {
+        for (at = 0; at < len; at++) {
+            for (c = 0; c < 256; c++) {
+                memset(name, 'z', len);
+                name[len / 2] = '0';
+                name[at] = (char) c;
+                ck_assert((tenant_actor_encode(out, &n,
+                               (tenant_str_t) { name, len }, S("s"))
+                           == TENANT_ACTOR_OK)
+                          == (c != 0 && strchr(good, c) != NULL
+                              && (at != 0 || c != '-')));
+            }
+        }
+    }
+}
+END_TEST
+
+
 /* SHA-256 of 252 times "a", from another implementation */
 START_TEST(long_form_begins_where_the_plain_one_would_not_fit)
 {
@@ -180,7 +206,7 @@ START_TEST(each_byte_stays_or_is_encoded_at_every_place)
 {
     static const char  stay[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                 "abcdefghijklmnopqrstuvwxyz0123456789-";
-    char               subject[24], wanted[32];
+    char               subject[50], wanted[64];
     actor_t            actor;
     size_t             len, at;
     int                c;
@@ -188,7 +214,8 @@ START_TEST(each_byte_stays_or_is_encoded_at_every_place)
     for (len = 1; len <= sizeof(subject); len++) {
         for (at = 0; at < len; at++) {
             for (c = 0; c < 256; c++) {
-                memcpy(subject, "zZaA09-zZaA09-zZaA09-zZ9", len);
+                memcpy(subject, "zZaA09-zZaA09-zZaA09-zZ9-zZaA09-zZaA09-zZ"
+                       "aA09-zZ9X", len);
                 subject[at] = (char) c;
 
                 if (c != 0 && strchr(stay, c)) {
@@ -230,6 +257,7 @@ suite_actor(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, plain_form_keeps_letters_digits_and_dash);
     tcase_add_test(t, tenant_and_subject_are_checked);
+    tcase_add_test(t, tenant_has_lower_case_digits_and_dashes_only);
     tcase_add_test(t, long_form_begins_where_the_plain_one_would_not_fit);
     tcase_add_test(t, every_plain_name_reads_back_to_its_subject);
     tcase_add_test(t, each_byte_stays_or_is_encoded_at_every_place);
