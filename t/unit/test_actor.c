@@ -84,7 +84,7 @@ START_TEST(tenant_has_lower_case_digits_and_dashes_only)
     size_t             len, at, n;
     int                c;
 
-    for (len = 1; len <= sizeof(name); len++) {
+    for (len = 1; len <= sizeof(name); len += len < 20 ? 1 : 43) {
         for (at = 0; at < len; at++) {
             for (c = 0; c < 256; c++) {
                 memset(name, 'z', len);
