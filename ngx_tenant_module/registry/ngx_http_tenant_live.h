@@ -12,9 +12,15 @@
 #include "ngx_http_tenant_registry.h"
 
 
+#define NGX_HTTP_TENANT_RECENT  64      /* a power of two */
+
+
 typedef struct {
     ngx_rbtree_t        rbtree;
     ngx_rbtree_node_t   sentinel;
+
+    /* of those in the tree some that were asked for, by name; or NULL */
+    ngx_str_node_t     *recent[NGX_HTTP_TENANT_RECENT];
 } ngx_http_tenant_index_t;
 
 
@@ -69,6 +75,10 @@ ngx_http_tenant_object_name(ngx_http_tenant_object_t *object)
 /* As the look-ups of ngx_http_tenant_registry.h, of what is not loaded yet. */
 ngx_int_t ngx_http_tenant_loaded_add(ngx_http_tenant_registry_t *registry,
     ngx_uint_t kind, ngx_str_t *id, ngx_str_node_t **sn);
+
+/* Takes it out of the index, whatever holds it. */
+void ngx_http_tenant_registry_forget(ngx_http_tenant_registry_t *registry,
+    ngx_str_node_t *sn);
 
 /* Out of the index: whoever holds it finds it stale. */
 void ngx_http_tenant_loaded_drop(ngx_http_tenant_registry_t *registry,

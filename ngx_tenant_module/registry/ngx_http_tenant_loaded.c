@@ -308,7 +308,7 @@ ngx_http_tenant_loaded_drop(ngx_http_tenant_registry_t *registry,
 
     object = ngx_http_tenant_object(sn);
 
-    ngx_rbtree_delete(&registry->indexes[object->kind].rbtree, &sn->node);
+    ngx_http_tenant_registry_forget(registry, sn);
     ngx_queue_remove(&object->queue);
 
     registry->size -= object->size;

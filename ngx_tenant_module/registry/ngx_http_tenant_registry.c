@@ -14,6 +14,8 @@ typedef struct {
 } ngx_http_tenant_issuers_t;
 
 
+static ngx_inline ngx_uint_t ngx_http_tenant_registry_place(
+    const ngx_str_t *id);
 static ngx_int_t ngx_http_tenant_registry_find(
     ngx_http_tenant_registry_t *registry, ngx_uint_t kind, ngx_str_t *id,
     ngx_str_node_t **sn);
@@ -187,8 +189,75 @@ ngx_str_node_t *
 ngx_http_tenant_registry_peek(ngx_http_tenant_registry_t *registry,
     ngx_uint_t kind, ngx_str_t *id)
 {
-    return ngx_str_rbtree_lookup(&registry->indexes[kind].rbtree, id,
-                                 ngx_http_tenant_name_key(id));
+    ngx_str_node_t           *sn, **recent;
+    ngx_http_tenant_index_t  *index;
+
+    index = &registry->indexes[kind];
+    recent = &index->recent[ngx_http_tenant_registry_place(id)];
+    sn = *recent;
+
+    if (sn && sn->str.len == id->len
+        && ngx_memcmp(sn->str.data, id->data, id->len) == 0)
+    {
+        return sn;
+    }
+
+    sn = ngx_str_rbtree_lookup(&index->rbtree, id,
+                               ngx_http_tenant_name_key(id));
+    if (sn) {
+        *recent = sn;
+    }
+
+    return sn;
+}
+
+
+void
+ngx_http_tenant_registry_forget(ngx_http_tenant_registry_t *registry,
+    ngx_str_node_t *sn)
+{
+    ngx_str_node_t           **recent;
+    ngx_http_tenant_index_t   *index;
+
+    index = &registry->indexes[ngx_http_tenant_object(sn)->kind];
+    recent = &index->recent[ngx_http_tenant_registry_place(&sn->str)];
+
+    if (*recent == sn) {
+        *recent = NULL;
+    }
+
+    ngx_rbtree_delete(&index->rbtree, &sn->node);
+}
+
+
+/* Names differ at their ends.  Those of one place only cost a search. */
+
+static ngx_inline ngx_uint_t
+ngx_http_tenant_registry_place(const ngx_str_t *id)
+{
+    size_t    n;
+    uint64_t  w;
+    uint32_t  first, last;
+
+    if (id->len >= 8) {
+        ngx_memcpy(&w, id->data + id->len - 8, 8);
+
+    } else if (id->len >= 4) {
+        ngx_memcpy(&first, id->data, 4);
+        ngx_memcpy(&last, id->data + id->len - 4, 4);
+
+        w = (uint64_t) first << 32 | last;
+
+    } else {
+        w = 0;
+
+        for (n = 0; n < id->len; n++) {
+            w = w << 8 | id->data[n];
+        }
+    }
+
+    return ((w ^ id->len) * 0x9e3779b97f4a7c15ULL) >> 32
+           & (NGX_HTTP_TENANT_RECENT - 1);
 }
 
 
