@@ -33,7 +33,9 @@ static ngx_uint_t ngx_http_tenant_revoked_match(
 static uint64_t ngx_http_tenant_revoked_name(
     const ngx_http_tenant_revoked_t *revoked, const char *kind,
     const ngx_str_t *first, const ngx_str_t *second);
-static void ngx_http_tenant_revoked_hash(
+static ngx_inline void ngx_http_tenant_revoked_hash(
+    ngx_http_tenant_revoked_hash_t *hash, const u_char *data, size_t len);
+static void ngx_http_tenant_revoked_hash_long(
     ngx_http_tenant_revoked_hash_t *hash, const u_char *data, size_t len);
 static void ngx_http_tenant_revoked_hash_block(
     ngx_http_tenant_revoked_hash_t *hash);
@@ -331,13 +333,45 @@ ngx_http_tenant_revoked_name(const ngx_http_tenant_revoked_t *revoked,
 }
 
 
-static void
+static ngx_inline void
 ngx_http_tenant_revoked_hash(ngx_http_tenant_revoked_hash_t *hash,
     const u_char *data, size_t len)
 {
-    size_t  n;
+    size_t  i;
 
     hash->len += len;
+
+    if (len > NGX_HTTP_TENANT_REVOKED_BLOCK - hash->used) {
+        ngx_http_tenant_revoked_hash_long(hash, data, len);
+        return;
+    }
+
+    /* words are put there whole, if there are any: there is room for one */
+
+    if (len < sizeof(uint64_t)) {
+        for (i = 0; i < len; i++) {
+            hash->block[hash->used + i] = data[i];
+        }
+
+    } else {
+        for (i = 0; i < len - sizeof(uint64_t); i += sizeof(uint64_t)) {
+            ngx_memcpy(hash->block + hash->used + i, data + i,
+                       sizeof(uint64_t));
+        }
+
+        i = len - sizeof(uint64_t);
+        ngx_memcpy(hash->block + hash->used + i, data + i, sizeof(uint64_t));
+    }
+
+    hash->used += len;
+}
+
+
+static void
+ngx_http_tenant_revoked_hash_long(ngx_http_tenant_revoked_hash_t *hash,
+    const u_char *data, size_t len)
+{
+    size_t  n;
 
     while (len > NGX_HTTP_TENANT_REVOKED_BLOCK - hash->used) {
         n = NGX_HTTP_TENANT_REVOKED_BLOCK - hash->used;
