@@ -427,18 +427,6 @@ tenant_value_read_as(tenant_tape_t *tape, char *text, size_t len,
 }
 
 
-/* What the table before the object has in a slot. */
-static inline uint16_t
-tenant_value_behind(const tenant_value_t *object, unsigned slot)
-{
-    uint16_t  values;
-
-    memcpy(&values, (const char *) (object - TENANT_TAPE_TABLE)
-                    + slot * sizeof(values), sizeof(values));
-    return values;
-}
-
-
 /* The member of an object that has no table. */
 static __attribute__((noinline)) const tenant_value_t *
 tenant_value_walk(const tenant_value_t *object, tenant_str_t name)

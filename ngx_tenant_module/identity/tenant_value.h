@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "tenant_json.h"
 #include "tenant_str.h"
@@ -172,11 +173,88 @@ tenant_value_slot(const char *name, size_t len)
 }
 
 
-static inline const tenant_value_t *
+/* Of the eight bytes at a and b those bits that differ. */
+static inline uint64_t
+tenant_value_differ(const char *a, const char *b)
+{
+    uint64_t  x, y;
+
+    memcpy(&x, a, sizeof(x));
+    memcpy(&y, b, sizeof(y));
+    return x ^ y;
+}
+
+
+/* Whether a and b, of len bytes each, are the same; names are short. */
+static inline bool
+tenant_value_same(const char *a, const char *b, size_t len)
+{
+    uint64_t  differ;
+    size_t    i;
+
+    if (len >= 8) {
+        differ = tenant_value_differ(a + len - 8, b + len - 8);
+
+        for (i = 0; i < len - 8; i += 8) {
+            differ |= tenant_value_differ(a + i, b + i);
+        }
+
+        return differ == 0;
+    }
+
+    if (len >= 4) {
+        return memcmp(a, b, 4) == 0
+               && memcmp(a + len - 4, b + len - 4, 4) == 0;
+    }
+
+    return len == 0
+           || (a[0] == b[0] && a[len - 1] == b[len - 1]
+               && a[len / 2] == b[len / 2]);
+}
+
+
+/* What the table before an object that has one has in a slot. */
+static inline unsigned
+tenant_value_behind(const tenant_value_t *object, unsigned slot)
+{
+    uint16_t  behind;
+
+    memcpy(&behind, (const char *) (object - TENANT_TAPE_TABLE)
+                    + slot * sizeof(behind), sizeof(behind));
+    return behind;
+}
+
+
+/*
+ * Most names are absent, or stand in their own slot; of a literal all that is
+ * known when it is compiled.
+ */
+static inline __attribute__((always_inline)) const tenant_value_t *
 tenant_value_get(const tenant_value_t *object, tenant_str_t name)
 {
-    return tenant_value_find(object, name,
-                             tenant_value_slot(name.data, name.len));
+    unsigned               slot = tenant_value_slot(name.data, name.len);
+    unsigned               behind;
+    const tenant_value_t  *member;
+
+    if (__builtin_constant_p(name.len)
+        && tenant_value_is(object, TENANT_VALUE_OBJECT) && object->u.indexed)
+    {
+        behind = tenant_value_behind(object, slot);
+
+        if (behind == 0) {
+            return NULL;
+        }
+
+        member = object + behind;
+
+        if (member->len == name.len
+            && tenant_value_same(member->u.text, name.data, name.len))
+        {
+            return member + 1;
+        }
+    }
+
+    return tenant_value_find(object, name, slot);
 }
 
 

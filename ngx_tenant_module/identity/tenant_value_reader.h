@@ -81,46 +81,6 @@ TENANT_VALUE_UNUSUAL const uint8_t *tenant_value_literal(
     tenant_value_reader_t *r, const uint8_t *p);
 
 
-/* Of the eight bytes at a and b those bits that differ. */
-static inline uint64_t
-tenant_value_differ(const char *a, const char *b)
-{
-    uint64_t  x, y;
-
-    memcpy(&x, a, sizeof(x));
-    memcpy(&y, b, sizeof(y));
-    return x ^ y;
-}
-
-
-/* Whether a and b, of len bytes each, are the same; names are short. */
-static inline bool
-tenant_value_same(const char *a, const char *b, size_t len)
-{
-    uint64_t  differ;
-    size_t    i;
-
-    if (len >= 8) {
-        differ = tenant_value_differ(a + len - 8, b + len - 8);
-
-        for (i = 0; i < len - 8; i += 8) {
-            differ |= tenant_value_differ(a + i, b + i);
-        }
-
-        return differ == 0;
-    }
-
-    if (len >= 4) {
-        return memcmp(a, b, 4) == 0
-               && memcmp(a + len - 4, b + len - 4, 4) == 0;
-    }
-
-    return len == 0
-           || (a[0] == b[0] && a[len - 1] == b[len - 1]
-               && a[len / 2] == b[len / 2]);
-}
-
-
 /* Whether r->next can be written; if not, no memory is the error. */
 TENANT_VALUE_USUAL bool
 tenant_value_room(tenant_value_reader_t *r, const uint8_t *p)
