@@ -208,7 +208,7 @@ START_TEST(trailing_bits_that_are_set_are_refused)
 
     memset(text, 'A', sizeof(text));
 
-    for (before = 0; before <= 96; before += 16) {
+    for (before = 0; before <= 96; before += 48) {
         end = text + before;
         two = three = 0;
 
@@ -239,6 +239,7 @@ suite_b64url(void)
     Suite  *s = suite_create("b64url");
     TCase  *t = tcase_create("b64url");
 
+    tcase_set_timeout(t, 60);
     tcase_add_test(t, rfc4648_section_10_without_padding);
     tcase_add_test(t, every_length_survives_the_way_there_and_back);
     tcase_add_test(t, every_digit_has_its_value_anywhere);
