@@ -114,30 +114,54 @@ typedef struct {
     const tenant_value_shape_member_t  *last;
     uint16_t                           *table;
     size_t                              object;     /* on the tape */
+    size_t                              spare;      /* values */
 } tenant_value_walk_t;
 
 
+static inline size_t
+tenant_value_least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+
 /*
- * Before the stop members may come without further questions, each with a
- * value that is no container: there is room for them.
+ * Members before the stop may come without further questions, each with a
+ * value that has no others in it, but for some to spare: there is room for
+ * them, and a place in the table for the names.
  */
 static void
 tenant_value_walk_on(tenant_value_walk_t *walk, const tenant_value_reader_t *r)
 {
     size_t  n = (size_t) (walk->last - walk->member);
-    size_t  room = (size_t) (r->last - r->next) / 2;
+    size_t  room = (size_t) (r->last - r->next);
     size_t  behind = (size_t) (r->next - r->values) - walk->object;
 
-    n = n < room ? n : room;
-    n = n < r->left ? n : r->left;
-    walk->stop = walk->member + (behind + n * 2 <= UINT16_MAX ? n : 0);
+    walk->stop = walk->member;
+    walk->spare = 0;
+
+    if (n * 2 > room || n > r->left || behind + n * 2 > UINT16_MAX) {
+        return;
+    }
+
+    walk->stop = walk->last;
+
+    /* that of a list is its depth */
+    if (r->limits->max_depth > 1) {
+        walk->spare = tenant_value_least(room - n * 2, r->left - n);
+        walk->spare = tenant_value_least(walk->spare,
+                                         UINT16_MAX - behind - n * 2);
+    }
 }
 
 
 #ifdef __x86_64__
 
+#define TENANT_VALUE_AVX2  __attribute__((target("avx2")))
+
+
 /* Of 32 bytes, as bits, those that end what tenant_value_plain() goes over. */
-static inline __attribute__((target("avx2"))) uint32_t
+static inline TENANT_VALUE_AVX2 uint32_t
 tenant_value_ends_avx2(const uint8_t *p)
 {
     __m256i  bytes = _mm256_loadu_si256((const __m256i *) p);
@@ -152,11 +176,79 @@ tenant_value_ends_avx2(const uint8_t *p)
 
 
 /*
- * As many members as are compared and read 32 bytes at a time: to one that is
- * not as the shape says, or whose value is something else than plain text and
- * a date.
+ * The end of plain text from p on, or where it cannot be read further: from
+ * safe on.
  */
-static __attribute__((target("avx2"))) void
+static inline TENANT_VALUE_AVX2 const uint8_t *
+tenant_value_text_avx2(const uint8_t *p, const uint8_t *safe)
+{
+    uint32_t  ends;
+
+    for (; p <= safe; p += 32) {
+        ends = tenant_value_ends_avx2(p);
+
+        if (ends != 0) {
+            return p + (unsigned) __builtin_ctz(ends);
+        }
+    }
+
+    return p;
+}
+
+
+/* A quote, which is not behind the text. */
+static inline bool
+tenant_value_quote(const uint8_t *p, const uint8_t *end)
+{
+    return p < end && *p == '"';
+}
+
+
+/*
+ * A list of plain texts, at most n of them, its bracket at p; NULL: it is
+ * something else, or empty.
+ */
+static TENANT_VALUE_AVX2 const uint8_t *
+tenant_value_list_avx2(tenant_value_t *list, const uint8_t *p,
+    const uint8_t *safe, const uint8_t *end, size_t n)
+{
+    const uint8_t  *open;
+    size_t          i = 0;
+
+    do {
+        open = p + 1;
+
+        if (i == n || !tenant_value_quote(open, end)) {
+            return NULL;
+        }
+
+        p = tenant_value_text_avx2(open + 1, safe);
+
+        if (!tenant_value_quote(p, end)) {
+            return NULL;
+        }
+
+        tenant_value_put_string(&list[++i], open, p++);
+    } while (p < end && *p == ',');
+
+    if (p == end || *p != ']') {
+        return NULL;
+    }
+
+    list->u.integer = 0;
+    list->len = (uint32_t) i;
+    list->kind = TENANT_VALUE_ARRAY;
+    list->span = (unsigned) i + 1;
+    return p + 1;
+}
+
+
+/*
+ * As many members as are compared and read 32 bytes at a time: to one that is
+ * not as the shape says, or whose value is something else than plain text, a
+ * list of it, or a date.
+ */
+static TENANT_VALUE_AVX2 void
 tenant_value_walk_avx2(tenant_value_walk_t *walk, tenant_value_reader_t *r)
 {
     const tenant_value_shape_member_t  *member = walk->member;
@@ -165,44 +257,34 @@ tenant_value_walk_avx2(tenant_value_walk_t *walk, tenant_value_reader_t *r)
     const char                         *text = walk->text;
     tenant_value_t                     *next = r->next;
     uint64_t                            integer;
-    uint32_t                            ends;
-    size_t                              behind;
+    uint32_t                            same;
+    size_t                              behind, spare = walk->spare;
 
     behind = (size_t) (next - r->values) - walk->object;
 
     for (; member < walk->stop; member++) {
-
-        /* from its name on, and then from its value on */
-        if (safe - p <= 32 || member->len > 32) {
+        if (p > safe || member->len > 32) {
             break;
         }
 
-        ends = (uint32_t) _mm256_movemask_epi8(
+        same = (uint32_t) _mm256_movemask_epi8(
             _mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *) p),
                               _mm256_loadu_si256((const __m256i *) text)));
 
-        if ((ends | member->others) != UINT32_MAX) {
-            break;
-        }
-
         open = p + member->len;
 
-        if (open >= r->end) {
+        if ((same | member->others) != UINT32_MAX || open >= r->end) {
             break;
         }
 
+        walk->table[member->slot] = (uint16_t) behind;
+        *next = member->name;
+        next->u.text = (const char *) p + 2;
+
         if (*open == '"') {
-            q = open + 1;
-            ends = tenant_value_ends_avx2(q);
+            q = tenant_value_text_avx2(open + 1, safe);
 
-            while (ends == 0 && q + 32 <= safe) {
-                q += 32;
-                ends = tenant_value_ends_avx2(q);
-            }
-
-            q += (unsigned) __builtin_ctz(ends | UINT32_C(1) << 31);
-
-            if (q >= r->end || *q != '"') {
+            if (!tenant_value_quote(q, r->end)) {
                 break;
             }
 
@@ -217,13 +299,20 @@ tenant_value_walk_avx2(tenant_value_walk_t *walk, tenant_value_reader_t *r)
 
             tenant_value_put_integer(next + 1, integer);
 
+        } else if (*open == '[') {
+            q = tenant_value_list_avx2(next + 1, open, safe, r->end, spare);
+
+            if (q == NULL) {
+                break;
+            }
+
+            spare -= next[1].len;
+            behind += next[1].len;
+            next += next[1].len;
+
         } else {
             break;
         }
-
-        walk->table[member->slot] = (uint16_t) behind;
-        *next = member->name;
-        next->u.text = (const char *) p + 2;
 
         text += member->len;
         p = q;
@@ -231,7 +320,8 @@ tenant_value_walk_avx2(tenant_value_walk_t *walk, tenant_value_reader_t *r)
         behind += 2;
     }
 
-    r->left -= (size_t) (next - r->next) / 2;
+    /* each member had a value, and the rest are those of lists */
+    r->left -= (size_t) (next - r->next) - (size_t) (member - walk->member);
     r->next = next;
     walk->member = member;
     walk->text = text;

@@ -295,25 +295,79 @@ START_TEST(values_are_read_whole_wherever_they_end)
 END_TEST
 
 
+/* lists of every length, whole and not, of plain texts and of others */
+START_TEST(lists_are_read_whole_wherever_they_end)
+{
+    static const char *const  others[] = {
+        "\"\"", "\"x\"", "1", " \"x\"", "\"x\" ", "\"\\u00e9\"", "\"\\q\"",
+        "\"\xff\"", "\"x", "x\"", "[]", "", "\"a list of which this is long,"
+        " and does not end before it has more than two steps of text\"",
+    };
+    static const char  *const tails[] = { "]}", "],\"b\":\"c\"}", "}", ",]}",
+                                          "] }", "]" , "", "]]" };
+    char               text[1024];
+    size_t             n, at, i, k, len, whole = 0;
+    unsigned           accepted = 0;
+
+    shape_of("{\"a\":[\"x\"],\"b\":\"y\"}");
+
+    for (n = 0; n < 12; n++) {
+        for (at = 0; at < n || at == 0; at++) {
+            for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+                len = (size_t) sprintf(text, "{\"a\":[");
+
+                for (k = 0; k < n; k++) {
+                    len += (size_t) sprintf(text + len, "%s%s", k ? "," : "",
+                                            k == at ? others[i] : "\"list\"");
+                }
+
+                for (k = 0; k < sizeof(tails) / sizeof(tails[0]); k++) {
+                    strcpy(text + len, tails[k]);
+                    accepted += agree(text, strlen(text), "],\"b\":\"d\"}]]]]"
+                                      "                                    ",
+                                      40, &tenant_json_token_limits);
+                    whole += shaped.object != NULL && shaped.alike == 2;
+                }
+            }
+        }
+    }
+
+    ck_assert_uint_gt(accepted, 1000);
+    ck_assert_uint_gt(whole, 300);
+}
+END_TEST
+
+
 START_TEST(limits_hold_with_a_shape)
 {
     static const char     text[] = "{\"a\":1,\"b\":[2,3],\"c\":\"d\","
-                                   "\"e\":{\"f\":[4]},\"g\":5,\"h\":6}";
+                                   "\"e\":{\"f\":[4]},\"g\":5,\"h\":6,"
+                                   "\"i\":[\"j\",\"k\"],\"l\":\"m\"}";
+    static const char     list[] = "{\"a\":[\"b\"]}";
     tenant_json_limits_t  limits = { 4096, 4, 100 };
     size_t                n;
 
     shape_of(text);
 
-    for (n = 1; n < 12; n++) {
+    for (n = 1; n < 17; n++) {
         limits.max_values = n;
         ck_assert(agree(text, sizeof(text) - 1, text, sizeof(text) - 1,
-                        &limits) == (n >= 11));
+                        &limits) == (n >= 15));
     }
 
     for (n = 1; n < 5; n++) {
         limits.max_depth = (unsigned) n;
         ck_assert(agree(text, sizeof(text) - 1, text, sizeof(text) - 1,
                         &limits) == (n >= 3));
+    }
+
+    /* a list by itself, too */
+    shape_of(list);
+
+    for (n = 1; n < 4; n++) {
+        limits.max_depth = (unsigned) n;
+        ck_assert(agree(list, sizeof(list) - 1, text, sizeof(text) - 1,
+                        &limits) == (n >= 2));
     }
 
     for (n = 0; n < sizeof(text); n++) {
@@ -511,6 +565,7 @@ suite_shape(void)
     tcase_add_test(t, what_is_behind_a_text_is_no_part_of_it);
     tcase_add_test(t, each_good_text_is_as_its_own_shape_says);
     tcase_add_test(t, values_are_read_whole_wherever_they_end);
+    tcase_add_test(t, lists_are_read_whole_wherever_they_end);
     tcase_add_test(t, limits_hold_with_a_shape);
     tcase_add_test(t, names_behind_very_many_values_have_no_shape);
     tcase_add_test(t, tape_grows_with_a_shape);
