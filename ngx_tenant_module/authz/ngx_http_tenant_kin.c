@@ -14,6 +14,7 @@
 
 
 #define NGX_HTTP_TENANT_KIN_KEY  1024   /* bytes; with more it is not shared */
+#define NGX_HTTP_TENANT_KIN_MAX  ((size_t) 1 << 24)     /* bytes of one */
 
 
 /* A key being written: each piece says how long it is. */
@@ -353,6 +354,12 @@ ngx_http_tenant_kin_create(ngx_pool_t *pool, ngx_http_tenant_users_t *users,
     head = sizeof(ngx_http_tenant_kin_t)
            + nknown * sizeof(ngx_http_tenant_known_t);
 
+    /* a token of 16 KB makes no such thing */
+
+    if (head + size >= NGX_HTTP_TENANT_KIN_MAX) {
+        return NULL;
+    }
+
     kin = tenant_room_alloc(users->room, head + size);
     if (kin == NULL) {
         return NULL;
@@ -368,9 +375,9 @@ ngx_http_tenant_kin_create(ngx_pool_t *pool, ngx_http_tenant_users_t *users,
 
     kin->refs = 1;
     kin->room = users->room;
-    kin->size = (uint32_t) (head + size);
+    kin->size = head + size;
     kin->shared = shared ? 1 : 0;
-    kin->nknown = (uint8_t) nknown;
+    kin->nknown = nknown;
     kin->tenant = user->tenant;
     kin->tenant->object.refs++;
 

@@ -147,7 +147,7 @@ ngx_http_tenant_known_note(ngx_http_request_t *r,
            == NULL)
     {
         kin->known[kin->next] = *known;
-        kin->next = (uint8_t) ((kin->next + 1) % kin->nknown);
+        kin->next = (kin->next + 1) % kin->nknown;
     }
 }
 

@@ -135,10 +135,11 @@ struct ngx_http_tenant_kin_s {
     ngx_http_tenant_tenant_t  *tenant;      /* a reference: lends to store */
     tenant_room_t             *room;        /* where it stands */
     uint32_t                   refs;
-    uint32_t                   size;        /* of the block */
-    uint8_t                    shared;      /* the principal's id is empty */
-    uint8_t                    next;        /* of known, to be taken */
-    uint8_t                    nknown;
+    unsigned                   size:24;     /* of the block */
+    unsigned                   shared:1;    /* the principal's id is empty */
+    unsigned                   nknown:3;    /* NGX_HTTP_TENANT_KIN_KNOWN or
+                                               none */
+    unsigned                   next:3;      /* of known, to be taken */
     ngx_http_tenant_known_t    known[];
 };
 

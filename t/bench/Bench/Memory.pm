@@ -14,8 +14,9 @@ use Bench::Setup qw(full issuers tokens);
 
 our @EXPORT_OK = qw(token_memory issuer_memory);
 
-# Enough that pages and the doubling of a table are small beside them.
-my ($FEW, $MANY) = (500, 20000);
+# Enough that pages, large ones too, and the doubling of a table are small
+# beside them.
+my ($FEW, $MANY) = (500, 60000);
 
 # What a worker takes for the first of all is not an issuer's.
 my $ISSUERS_FEW = 24;
