@@ -190,6 +190,7 @@ tenant_b64url_decode_avx2(uint8_t *dst, const uint8_t *src, size_t len)
     const uint8_t  *p = src, *whole = src + len / 4 * 4;
     uint8_t        *last = dst + len / 4 * 3;
     __m256i         digits, bytes, bad = _mm256_setzero_si256();
+    bool            good;
 
     digits = _mm256_loadu_si256((const __m256i *) (whole - 32));
 
@@ -209,7 +210,15 @@ tenant_b64url_decode_avx2(uint8_t *dst, const uint8_t *src, size_t len)
     bytes = tenant_b64url_decode_step(digits, &bad);
     tenant_b64url_decode_put(last - 24, bytes);
 
-    return _mm256_testz_si256(bad, bad)
+    good = _mm256_testz_si256(bad, bad) != 0;
+
+    /*
+     * The compiler leaves this out before a call that ends the function; the
+     * next instruction of the old kind then takes 0.15 us, on some processors
+     */
+    _mm256_zeroupper();
+
+    return good
            && (len % 4 == 0
                || tenant_b64url_decode_tail(last, whole, len % 4));
 }
