@@ -94,7 +94,7 @@ void
 ngx_http_tenant_authz_exit_process(ngx_http_tenant_main_conf_t *tmcf)
 {
     if (tmcf->users) {
-        tenant_cache_destroy(tmcf->users->kin);
+        ngx_http_tenant_kin_exit(tmcf->users);
         tmcf->users = NULL;
     }
 }

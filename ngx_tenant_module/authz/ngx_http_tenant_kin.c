@@ -3,8 +3,9 @@
  * the same roles, say, whom none of them names.  A token never seen before then finds its principal
  * made, and what is known of the decisions about it.
  *
- * It is found by all that would be in it, in a table like that of tokens, by
- * a keyed hash of 128 bits.
+ * It is found by all that would be in it: that of the last token of a tenant is
+ * compared, others are in a table like that of tokens, by a keyed hash of 128
+ * bits.
  */
 
 #include "ngx_http_tenant_policies.h"
@@ -21,11 +22,16 @@
 typedef struct {
     u_char      *pos;           /* NULL: there was no room */
     u_char      *last;
+    u_char       start[NGX_HTTP_TENANT_KIN_KEY];
 } ngx_http_tenant_kin_key_t;
 
 
-static ngx_uint_t ngx_http_tenant_kin_tag(ngx_http_tenant_main_conf_t *tmcf,
-    ngx_http_tenant_user_t *user, tenant_cache_tag_t *tag);
+static ngx_uint_t ngx_http_tenant_kin_key(ngx_http_tenant_main_conf_t *tmcf,
+    ngx_http_tenant_user_t *user, ngx_http_tenant_kin_key_t *key);
+static ngx_http_tenant_kin_t *ngx_http_tenant_kin_find(
+    ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user,
+    ngx_http_tenant_kin_key_t *key);
+static void ngx_http_tenant_kin_start(ngx_http_tenant_kin_key_t *key);
 static ngx_uint_t ngx_http_tenant_kin_named(ngx_http_tenant_main_conf_t *tmcf,
     ngx_http_tenant_user_t *user);
 static void ngx_http_tenant_kin_own_key(ngx_http_tenant_kin_key_t *key,
@@ -42,9 +48,13 @@ static void ngx_http_tenant_kin_put_claim(ngx_http_tenant_kin_key_t *key,
     const tenant_value_t *claim);
 static ngx_http_tenant_kin_t *ngx_http_tenant_kin_create(ngx_pool_t *pool,
     ngx_http_tenant_users_t *users, ngx_http_tenant_user_t *user,
-    ngx_uint_t shared);
+    ngx_http_tenant_kin_key_t *key);
 static void ngx_http_tenant_kin_keep(ngx_http_tenant_users_t *users,
-    tenant_cache_tag_t tag, ngx_http_tenant_kin_t *kin);
+    ngx_http_tenant_kin_t *kin);
+static tenant_cache_tag_t ngx_http_tenant_kin_tag(
+    ngx_http_tenant_users_t *users, u_char *key, size_t len);
+static void ngx_http_tenant_kin_recall(ngx_http_tenant_kin_t **recent,
+    ngx_http_tenant_kin_t *kin);
 
 
 ngx_int_t
@@ -52,9 +62,9 @@ ngx_http_tenant_kin(ngx_http_request_t *r, ngx_http_tenant_user_t *user,
     ngx_http_tenant_kin_t **kin)
 {
     ngx_uint_t                    shared;
-    tenant_cache_tag_t            tag;
     ngx_http_tenant_kin_t        *k;
     ngx_http_tenant_users_t      *users;
+    ngx_http_tenant_kin_key_t     key;
     ngx_http_tenant_main_conf_t  *tmcf;
 
     tmcf = ngx_http_get_module_main_conf(r, ngx_http_tenant_module);
@@ -73,10 +83,10 @@ ngx_http_tenant_kin(ngx_http_request_t *r, ngx_http_tenant_user_t *user,
         return NGX_ERROR;
     }
 
-    shared = ngx_http_tenant_kin_tag(tmcf, user, &tag);
+    shared = ngx_http_tenant_kin_key(tmcf, user, &key);
 
     if (shared) {
-        k = tenant_cache_find(users->kin, tag, ngx_time());
+        k = ngx_http_tenant_kin_find(users, user, &key);
 
         if (k) {
             k->refs++;
@@ -92,13 +102,14 @@ ngx_http_tenant_kin(ngx_http_request_t *r, ngx_http_tenant_user_t *user,
         return NGX_ERROR;
     }
 
-    k = ngx_http_tenant_kin_create(r->pool, users, user, shared);
+    k = ngx_http_tenant_kin_create(r->pool, users, user,
+                                   shared ? &key : NULL);
     if (k == NULL) {
         return NGX_ERROR;
     }
 
     if (shared) {
-        ngx_http_tenant_kin_keep(users, tag, k);
+        ngx_http_tenant_kin_keep(users, k);
     }
 
     *kin = k;
@@ -110,13 +121,11 @@ ngx_http_tenant_kin(ngx_http_request_t *r, ngx_http_tenant_user_t *user,
 /* 0: the user has to have a principal of its own */
 
 static ngx_uint_t
-ngx_http_tenant_kin_tag(ngx_http_tenant_main_conf_t *tmcf,
-    ngx_http_tenant_user_t *user, tenant_cache_tag_t *tag)
+ngx_http_tenant_kin_key(ngx_http_tenant_main_conf_t *tmcf,
+    ngx_http_tenant_user_t *user, ngx_http_tenant_kin_key_t *key)
 {
-    u_char                     buf[NGX_HTTP_TENANT_KIN_KEY];
     ngx_http_tenant_users_t   *users;
     ngx_http_tenant_entity_t  *tenant;
-    ngx_http_tenant_kin_key_t  key;
 
     users = tmcf->users;
     tenant = user->tenant->authz;
@@ -129,23 +138,77 @@ ngx_http_tenant_kin_tag(ngx_http_tenant_main_conf_t *tmcf,
         return 0;
     }
 
-    key.pos = buf;
-    key.last = buf + sizeof(buf);
+    ngx_http_tenant_kin_start(key);
 
-    ngx_http_tenant_kin_put_number(&key, tenant->number);
-    ngx_http_tenant_kin_put_number(&key, user->issuer->operators);
+    ngx_http_tenant_kin_put_number(key, tenant->number);
+    ngx_http_tenant_kin_put_number(key, user->issuer->operators);
 
-    ngx_http_tenant_kin_put_claim(&key, user->names->roles);
-    ngx_http_tenant_kin_own_key(&key, users, user);
-    ngx_http_tenant_kin_claims_key(&key, users, user);
+    ngx_http_tenant_kin_put_claim(key, user->names->roles);
+    ngx_http_tenant_kin_own_key(key, users, user);
+    ngx_http_tenant_kin_claims_key(key, users, user);
 
-    if (key.pos == NULL) {
-        return 0;
+    return key->pos != NULL;
+}
+
+
+static void
+ngx_http_tenant_kin_start(ngx_http_tenant_kin_key_t *key)
+{
+    key->pos = key->start;
+    key->last = key->start + sizeof(key->start);
+}
+
+
+static ngx_http_tenant_kin_t *
+ngx_http_tenant_kin_find(ngx_http_tenant_users_t *users,
+    ngx_http_tenant_user_t *user, ngx_http_tenant_kin_key_t *key)
+{
+    size_t                      len;
+    ngx_http_tenant_kin_t      *kin, **recent;
+    ngx_http_tenant_entity_t   *tenant;
+
+    len = key->pos - key->start;
+    tenant = user->tenant->authz;
+
+    recent = &users->recent[tenant->number % NGX_HTTP_TENANT_KIN_RECENT];
+    kin = *recent;
+
+    if (kin && kin->key_len == len
+        && ngx_memcmp((u_char *) kin + kin->size - len, key->start, len) == 0)
+    {
+        return kin;
     }
 
-    *tag = tenant_cache_tag(users->kin, (char *) buf, key.pos - buf);
+    kin = tenant_cache_find(users->kin,
+                            ngx_http_tenant_kin_tag(users, key->start, len),
+                            ngx_time());
+    if (kin) {
+        ngx_http_tenant_kin_recall(recent, kin);
+    }
 
-    return 1;
+    return kin;
+}
+
+
+static tenant_cache_tag_t
+ngx_http_tenant_kin_tag(ngx_http_tenant_users_t *users, u_char *key,
+    size_t len)
+{
+    return tenant_cache_tag(users->kin, (char *) key, len);
+}
+
+
+static void
+ngx_http_tenant_kin_recall(ngx_http_tenant_kin_t **recent,
+    ngx_http_tenant_kin_t *kin)
+{
+    if (kin) {
+        kin->refs++;
+    }
+
+    ngx_http_tenant_kin_release(*recent);
+
+    *recent = kin;
 }
 
 
@@ -155,7 +218,6 @@ static ngx_uint_t
 ngx_http_tenant_kin_named(ngx_http_tenant_main_conf_t *tmcf,
     ngx_http_tenant_user_t *user)
 {
-    u_char                     buf[NGX_HTTP_TENANT_KIN_KEY];
     ngx_str_t                 *iss;
     tenant_str_t               subject;
     policy_str_t               id;
@@ -167,8 +229,7 @@ ngx_http_tenant_kin_named(ngx_http_tenant_main_conf_t *tmcf,
     iss = &user->issuer->sn.str;
     subject = user->names->subject;
 
-    key.pos = buf;
-    key.last = buf + sizeof(buf);
+    ngx_http_tenant_kin_start(&key);
 
     ngx_http_tenant_kin_put(&key, iss->data, iss->len);
     ngx_http_tenant_kin_put(&key, "#", 1);
@@ -178,8 +239,8 @@ ngx_http_tenant_kin_named(ngx_http_tenant_main_conf_t *tmcf,
         return 1;
     }
 
-    id.data = (char *) buf;
-    id.len = key.pos - buf;
+    id.data = (char *) key.start;
+    id.len = key.pos - key.start;
 
     return policy_uid_again(user->issuer->operators ? &users->operator
                                                     : &users->user,
@@ -335,32 +396,35 @@ ngx_http_tenant_kin_put_claim(ngx_http_tenant_kin_key_t *key,
 }
 
 
+/* key: of one that is shared, or NULL */
+
 static ngx_http_tenant_kin_t *
 ngx_http_tenant_kin_create(ngx_pool_t *pool, ngx_http_tenant_users_t *users,
-    ngx_http_tenant_user_t *user, ngx_uint_t shared)
+    ngx_http_tenant_user_t *user, ngx_http_tenant_kin_key_t *key)
 {
-    size_t                   head, size;
+    size_t                   head, size, len;
     ngx_uint_t               nknown;
     ngx_http_tenant_kin_t   *kin;
     ngx_http_tenant_plan_t  *plan;
 
-    plan = ngx_http_tenant_principal_measure(pool, users, user, shared,
+    plan = ngx_http_tenant_principal_measure(pool, users, user, key != NULL,
                                              &size);
     if (plan == NULL) {
         return NULL;
     }
 
-    nknown = shared ? NGX_HTTP_TENANT_KIN_KNOWN : 0;
+    len = key ? key->pos - key->start : 0;
+    nknown = key ? NGX_HTTP_TENANT_KIN_KNOWN : 0;
     head = sizeof(ngx_http_tenant_kin_t)
            + nknown * sizeof(ngx_http_tenant_known_t);
 
     /* a token of 16 KB makes no such thing */
 
-    if (head + size >= NGX_HTTP_TENANT_KIN_MAX) {
+    if (head + size + len >= NGX_HTTP_TENANT_KIN_MAX) {
         return NULL;
     }
 
-    kin = tenant_room_alloc(users->room, head + size);
+    kin = tenant_room_alloc(users->room, head + size + len);
     if (kin == NULL) {
         return NULL;
     }
@@ -375,11 +439,16 @@ ngx_http_tenant_kin_create(ngx_pool_t *pool, ngx_http_tenant_users_t *users,
 
     kin->refs = 1;
     kin->room = users->room;
-    kin->size = head + size;
-    kin->shared = shared ? 1 : 0;
+    kin->size = head + size + len;
+    kin->shared = key ? 1 : 0;
     kin->nknown = nknown;
     kin->tenant = user->tenant;
     kin->tenant->object.refs++;
+
+    if (key) {
+        kin->key_len = (uint32_t) len;
+        ngx_memcpy((u_char *) kin + head + size, key->start, len);
+    }
 
     return kin;
 }
@@ -389,11 +458,15 @@ ngx_http_tenant_kin_create(ngx_pool_t *pool, ngx_http_tenant_users_t *users,
 
 static void
 ngx_http_tenant_kin_keep(ngx_http_tenant_users_t *users,
-    tenant_cache_tag_t tag, ngx_http_tenant_kin_t *kin)
+    ngx_http_tenant_kin_t *kin)
 {
-    size_t  size;
+    size_t               size;
+    tenant_cache_tag_t   tag;
 
     size = tenant_room_size(kin->room, kin->size) + kin->tenant->object.size;
+
+    tag = ngx_http_tenant_kin_tag(users, (u_char *) kin + kin->size
+                                         - kin->key_len, kin->key_len);
 
     if (tenant_cache_insert(users->kin, tag, kin, size, INT64_MAX,
                             ngx_time())
@@ -408,6 +481,20 @@ void
 ngx_http_tenant_kin_drop(void *value, void *data)
 {
     ngx_http_tenant_kin_release(value);
+}
+
+
+void
+ngx_http_tenant_kin_exit(ngx_http_tenant_users_t *users)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_TENANT_KIN_RECENT; i++) {
+        ngx_http_tenant_kin_recall(&users->recent[i], NULL);
+    }
+
+    tenant_cache_destroy(users->kin);
+    users->kin = NULL;
 }
 
 

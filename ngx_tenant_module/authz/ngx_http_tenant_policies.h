@@ -102,6 +102,8 @@ const char *ngx_http_tenant_claim_text(ngx_http_tenant_claim_room_t *room,
 #define NGX_HTTP_TENANT_USER_ROLES      6
 #define NGX_HTTP_TENANT_USER_ATTRS      7
 
+#define NGX_HTTP_TENANT_KIN_RECENT  64
+
 /* What a worker knows for making principals. */
 struct ngx_http_tenant_users_s {
     policy_uid_t      user;         /* uids of the types, */
@@ -122,6 +124,9 @@ struct ngx_http_tenant_users_s {
     unsigned          apart:1;      /* no two have the same attributes */
     unsigned          named:1;      /* a policy names one or the other */
     tenant_cache_t   *kin;          /* what is shared; NULL: nothing is */
+    ngx_http_tenant_kin_t  *recent[NGX_HTTP_TENANT_KIN_RECENT];
+                                    /* references: of some tenants the one
+                                       found last */
     tenant_room_t    *room;         /* for principals */
 };
 
@@ -140,12 +145,15 @@ struct ngx_http_tenant_kin_s {
     unsigned                   nknown:3;    /* NGX_HTTP_TENANT_KIN_KNOWN or
                                                none */
     unsigned                   next:3;      /* of known, to be taken */
+    uint32_t                   key_len;     /* of what it is found by, at the
+                                               end of the block */
     ngx_http_tenant_known_t    known[];
 };
 
 
-/* release() of users->kin */
+/* release() of users->kin; and all that is shared, when the worker ends. */
 void ngx_http_tenant_kin_drop(void *value, void *data);
+void ngx_http_tenant_kin_exit(ngx_http_tenant_users_t *users);
 
 
 /*
