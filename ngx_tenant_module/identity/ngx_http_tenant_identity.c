@@ -10,8 +10,9 @@
 #include "../metering/ngx_http_tenant_counters.h"
 
 
-/* bytes of an identity that are asked for before they are needed: texts */
-#define NGX_HTTP_TENANT_PREFETCH       512
+/* bytes of an identity that are asked for before they are needed: most */
+#define NGX_HTTP_TENANT_PREFETCH       384
+#define NGX_HTTP_TENANT_LINE           64
 
 
 /* tenant ":" subject, and what of the issuer stands between them. */
@@ -116,7 +117,7 @@ ngx_http_tenant_hot
 ngx_http_tenant_identity_t *
 ngx_http_tenant_identity_cached(ngx_http_request_t *r, tenant_cache_tag_t tag)
 {
-    u_char                       *p, *last;
+    ngx_uint_t                    i;
     ngx_http_tenant_cell_t       *cell;
     ngx_http_tenant_identity_t   *identity;
     ngx_http_tenant_main_conf_t  *tmcf;
@@ -130,13 +131,15 @@ ngx_http_tenant_identity_cached(ngx_http_request_t *r, tenant_cache_tag_t tag)
 
     if (identity) {
 
-        /* of many tokens most are in memory only; this is needed, but later */
+        /*
+         * Of many tokens most are in memory only; this is needed, but later.
+         * How large it is stands there, too: what is behind it does no harm.
+         */
 
-        p = (u_char *) identity;
-        last = p + ngx_min(identity->size, NGX_HTTP_TENANT_PREFETCH);
-
-        for (p += ngx_cacheline_size; p < last; p += ngx_cacheline_size) {
-            __builtin_prefetch(p);
+        for (i = NGX_HTTP_TENANT_LINE; i < NGX_HTTP_TENANT_PREFETCH;
+             i += NGX_HTTP_TENANT_LINE)
+        {
+            __builtin_prefetch((u_char *) identity + i);
         }
     }
 

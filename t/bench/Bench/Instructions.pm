@@ -135,29 +135,29 @@ sub functions
 }
 
 
-# gate($bare, $full): compares with t/bench/ceiling, whose lines are a name
-# and a number.  Returns [title, measured, ceiling, ok] for each.
+# gate($row, $bare, $full): compares with t/bench/ceiling, whose lines are the
+# name of a row, what of it, and a number.  Returns [title, measured, ceiling,
+# ok] for each line of the row.
 sub gate
 {
-    my ($bare, $full) = @_;
+    my ($row, $bare, $full) = @_;
     my $path = Tenant::Server::project_root() . '/t/bench/ceiling';
     my %measured = (full => $full->{total},
                     difference => $full->{total} - $bare->{total});
-    my %ceiling;
+    my @gates;
 
     open my $in, '<', $path or die "$path: $!\n";
 
     while (my $line = <$in>) {
         next if $line =~ /^\s*(?:#|$)/;
-        $line =~ /^(full|difference)\s+(\d+)$/
-            or die "$path: line $.: neither full nor difference\n";
-        $ceiling{$1} = $2;
+        $line =~ /^(\w+)\s+(full|difference)\s+(\d+)$/
+            or die "$path: line $.: no ceiling\n";
+        push @gates, ["$1 $2", $measured{$2}, $3, $measured{$2} <= $3]
+            if $1 eq $row;
     }
 
-    return map {
-        die "$path: no line for $_\n" if !defined $ceiling{$_};
-        [$_, $measured{$_}, $ceiling{$_}, $measured{$_} <= $ceiling{$_}]
-    } qw(full difference);
+    die "$path: no line for $row\n" if !@gates;
+    return @gates;
 }
 
 
