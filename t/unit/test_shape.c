@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "change.h"
 #include "tenant_value_shape.h"
 #include "unit.h"
 
@@ -135,57 +136,11 @@ static const char *const  seeds[] = {
 #define SEEDS  (sizeof(seeds) / sizeof(seeds[0]))
 
 
-static size_t
-below(size_t n)
-{
-    return (size_t) random() % n;
-}
-
-
-/* A byte, a piece put in, a piece cut, or one that comes twice. */
-static size_t
-mutate(char *text, size_t len, size_t room)
-{
-    static const char *const  pieces[] = {
-        "\"", "\\", "}", ",", ":", " ", "\\u0061", "\xff", "\x01", "\xc3\xa9",
-        "12", ".5", "0", "e1", "null", "[]", "{}", ",\"exp\":1", ",\"a\":1",
-        "\"a\":1,", "\"b\":2,", "longer than anything that was there before",
-    };
-    const char  *piece = pieces[below(sizeof(pieces) / sizeof(pieces[0]))];
-    size_t       at = below(len + 1), n = strlen(piece);
-
-    switch (below(4)) {
-    case 0:
-        text[below(len)] = (char) random();
-        return len;
-
-    case 1:
-        n = below(len - at + 1);
-        n = n > 8 ? below(8) : n;
-        memmove(text + at, text + at + n, len - at - n);
-        return len - n;
-
-    case 2:
-        n = below(len - at + 1);
-        n = n > 40 ? below(40) : n;
-
-        if (len + n > room) {
-            return len;
-        }
-
-        memmove(text + at + n, text + at, len - at);
-        return len + n;
-
-    default:
-        if (len + n > room) {
-            return len;
-        }
-
-        memmove(text + at + n, text + at, len - at);
-        memcpy(text + at, piece, n);
-        return len + n;
-    }
-}
+static const char *const  pieces[] = {
+    "\"", "\\", "}", ",", ":", " ", "\\u0061", "\xff", "\x01", "\xc3\xa9",
+    "12", ".5", "0", "e1", "null", "[]", "{}", ",\"exp\":1", ",\"a\":1",
+    "\"a\":1,", "\"b\":2,", "longer than anything that was there before",
+};
 
 
 /* Texts that are as a shape says, nearly so, and not at all. */
@@ -199,17 +154,18 @@ START_TEST(text_reads_the_same_with_any_shape)
     srandom(17);
 
     for (i = 0; i < count; i++) {
-        const char  *seed = seeds[below(SEEDS)];
+        const char  *seed = seeds[change_below(SEEDS)];
 
-        shape_of(below(8) ? seed : seeds[below(SEEDS)]);
+        shape_of(change_below(8) ? seed : seeds[change_below(SEEDS)]);
         len = strlen(seed);
         memcpy(text, seed, len);
 
-        for (n = (unsigned) below(4); n != 0 && len != 0; n--) {
-            len = mutate(text, len, sizeof(text));
+        for (n = (unsigned) change_below(4); n != 0 && len != 0; n--) {
+            len = change_text(text, len, sizeof(text), pieces,
+                              sizeof(pieces) / sizeof(pieces[0]));
         }
 
-        if (agree(text, len, behind, below(sizeof(behind)),
+        if (agree(text, len, behind, change_below(sizeof(behind)),
                   &tenant_json_token_limits))
         {
             accepted++;

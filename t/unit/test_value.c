@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "change.h"
 #include "json_rows.h"
 #include "tenant_json_text.h"
 #include "tenant_value.h"
@@ -187,69 +188,13 @@ START_TEST(good_text_reads_as_the_other_reader_reads_it)
 END_TEST
 
 
-static size_t
-below(size_t n)
-{
-    return (size_t) random() % n;
-}
-
-
-/* A change: a byte, a piece of JSON put in or over, a piece cut or doubled. */
-static size_t
-mutate(char *text, size_t len, size_t room)
-{
-    static const char *const  pieces[] = {
-        "\"", "\\", "{", "}", "[", "]", ",", ":", "\\u0061", "\\u0000",
-        "\\ud83d", "\\ude00", "\\n", "\xc3\xa9", "\xed\xa0\x80", "\xff",
-        "\xef\xbb\xbf", "0", "1e9", "-", ".5", "99999999999", "true", "null",
-        " ", "\n", "\x01", "\"a\":1,", ",\"a\":1", "\"s\":\"\",", "{\"a\":",
-        "[[[[",
-    };
-    const char  *piece = pieces[below(sizeof(pieces) / sizeof(pieces[0]))];
-    size_t       at = below(len + 1), n = strlen(piece);
-
-    switch (below(5)) {
-    case 0:
-        if (at < len) {
-            text[at] = (char) random();
-        }
-
-        return len;
-
-    case 1:
-        n = below(len - at + 1);
-        n = n > 8 ? below(8) : n;
-        memmove(text + at, text + at + n, len - at - n);
-        return len - n;
-
-    case 2:
-        n = below(len - at + 1);
-        n = n > 24 ? below(24) : n;
-
-        if (len + n > room) {
-            return len;
-        }
-
-        memmove(text + at + n, text + at, len - at);
-        return len + n;
-
-    case 3:
-        if (at + n <= len) {
-            memcpy(text + at, piece, n);
-        }
-
-        return len;
-
-    default:
-        if (len + n > room) {
-            return len;
-        }
-
-        memmove(text + at + n, text + at, len - at);
-        memcpy(text + at, piece, n);
-        return len + n;
-    }
-}
+static const char *const  pieces[] = {
+    "\"", "\\", "{", "}", "[", "]", ",", ":", "\\u0061", "\\u0000",
+    "\\ud83d", "\\ude00", "\\n", "\xc3\xa9", "\xed\xa0\x80", "\xff",
+    "\xef\xbb\xbf", "0", "1e9", "-", ".5", "99999999999", "true", "null",
+    " ", "\n", "\x01", "\"a\":1,", ",\"a\":1", "\"s\":\"\",", "{\"a\":",
+    "[[[[",
+};
 
 
 /* A document and one to four changes: 150,000 texts, the same each time. */
@@ -262,13 +207,14 @@ START_TEST(changed_text_gets_the_verdict_of_the_other_reader)
     srandom(11);
 
     for (i = 0; i < count; i++) {
-        const char  *seed = seeds[below(sizeof(seeds) / sizeof(seeds[0]))];
+        const char  *seed = seeds[change_below(sizeof(seeds) / sizeof(seeds[0]))];
 
         len = strlen(seed);
         memcpy(text, seed, len);
 
-        for (n = 1 + (unsigned) below(4); n != 0; n--) {
-            len = mutate(text, len, sizeof(text));
+        for (n = 1 + (unsigned) change_below(4); n != 0; n--) {
+            len = change_text(text, len, sizeof(text), pieces,
+                              sizeof(pieces) / sizeof(pieces[0]));
         }
 
         accepted += agree(text, len, &tenant_json_token_limits, true);
@@ -353,9 +299,9 @@ START_TEST(names_are_told_apart_in_large_objects_too)
         ck_assert(agree(text, len, &tenant_json_token_limits, true));
 
         for (n = 0; members > 1 && n < 40; n++) {
-            index = 1 + (unsigned) below(members - 1);
+            index = 1 + (unsigned) change_below(members - 1);
             len = large_object(text, sizeof(text), members, index,
-                               (unsigned) below(index));
+                               (unsigned) change_below(index));
             ck_assert(!agree(text, len, &tenant_json_token_limits, true));
         }
     }

@@ -23,7 +23,8 @@ REGISTRY_SRCS := $(wildcard ngx_tenant_module/registry/tenant_*.c)
 REGISTRY_OBJS := $(REGISTRY_SRCS:ngx_tenant_module/%.c=$(BUILD)/pure/%.o)
 
 UNIT_SRCS     := $(wildcard t/unit/test_*.c) t/unit/unit.c \
-                 t/unit/mint.c t/unit/jws_fixture.c t/unit/json_rows.c
+                 t/unit/mint.c t/unit/jws_fixture.c t/unit/json_rows.c \
+                 t/unit/change.c
 UNIT_OBJS     := $(UNIT_SRCS:t/unit/%.c=$(BUILD)/unit/%.o)
 
 BENCH_OBJS    := $(BUILD)/unit/bench_identity.o $(BUILD)/unit/mint.o
