@@ -5,6 +5,8 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import * as jose from 'jose';
+
 import { call } from '../lib/http.js';
 import {
     ALGORITHMS, ASKING, Idp, OPAQUE, SECRET, requestToken, revokeToken,
@@ -15,6 +17,13 @@ import { test } from '../lib/runner.js';
 
 const ED448 = 'https://ed448.idp.test';
 const ed448 = generateKeyPairSync('ed448');
+
+/* all that jose signs with; ES256K it has no more, see t/algorithms.t */
+const JOSE = 'https://jose.idp.test';
+const JOSE_ALGORITHMS = [
+    'HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512',
+    'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA',
+];
 
 const state = {};
 
@@ -31,6 +40,26 @@ async function newToken(client, scope = 'mcp:tools', audience = resource())
     assert.equal(status, 200, text);
 
     return json.access_token;
+}
+
+
+/* { alg: { key, jwk } }: what jose signs with, what the gateway verifies with */
+async function joseKeys()
+{
+    const entries = JOSE_ALGORITHMS.map(async (alg) => {
+        const options = { extractable: true };
+        const pair = alg.startsWith('HS')
+            ? await jose.generateSecret(alg, options)
+            : await jose.generateKeyPair(alg, options);
+
+        return [alg, {
+            key: pair.privateKey ?? pair,
+            jwk: { ...await jose.exportJWK(pair.publicKey ?? pair),
+                   alg, kid: alg },
+        }];
+    });
+
+    return Object.fromEntries(await Promise.all(entries));
 }
 
 
@@ -52,11 +81,13 @@ function challenge({ headers })
 test('a provider is found by discovery and its keys are fetched once',
      async (world) => {
     state.idp = await Idp.start();
+    state.jose = await joseKeys();
     state.gateway = await startGateway(
         path.join(world.dir, 'oidc'), path.resolve(process.argv[2]), {
             tiers: [{ id: 'basic', model: 'pool' }],
             tenants: [{ id: 'acme', tier: 'basic' },
-                      { id: 'globex', tier: 'basic' }],
+                      { id: 'globex', tier: 'basic' },
+                      { id: 'initech', tier: 'basic' }],
             issuers: [{
                 iss: state.idp.iss,
                 tenant: 'acme',
@@ -76,6 +107,12 @@ test('a provider is found by discovery and its keys are fetched once',
                 tenant: 'globex',
                 jwks: { keys: [{ ...ed448.publicKey.export({
                     format: 'jwk' }), kid: 'ed448' }] },
+            }, {
+                iss: JOSE,
+                tenant: 'initech',
+                algorithms: JOSE_ALGORITHMS,
+                jwks: { keys: JOSE_ALGORITHMS.map((alg) =>
+                    state.jose[alg].jwk) },
             }],
             agents: [],
         });
@@ -138,6 +175,32 @@ test('a token signed with Ed448 is accepted', async () => {
 
     assert.equal(refused.status, 401);
 });
+
+
+for (const alg of JOSE_ALGORITHMS) {
+    test(`a token that jose signs with ${alg} is accepted`, async () => {
+        const token = await new jose.SignJWT({ scope: 'mcp:tools' })
+            .setProtectedHeader({ alg, kid: alg, typ: 'JWT' })
+            .setIssuer(JOSE).setSubject(`${alg} user`)
+            .setIssuedAt().setExpirationTime('1m')
+            .sign(state.jose[alg].key);
+        const { status, text } = await ask(token, resource('initech'));
+
+        assert.equal(status, 200);
+        assert.equal(text, `initech ${alg} user`);
+
+        const [head, claims, signature] = token.split('.');
+        const spoilt = Buffer.from(signature, 'base64url');
+
+        spoilt[spoilt.length - 1] ^= 1;
+
+        const refused = await ask(
+            `${head}.${claims}.${spoilt.toString('base64url')}`,
+            resource('initech'));
+
+        assert.equal(refused.status, 401);
+    });
+}
 
 
 test('keys rotate under load and no valid token is refused', async () => {
