@@ -332,7 +332,7 @@ ngx_http_tenant_authorize(ngx_http_request_t *r, ngx_http_tenant_ctx_t *ctx)
         rc = policy_authorize(&request, arena, &result);
     }
 
-    if (request.known && request.flags == 0) {
+    if (rc == POLICY_OK && request.known && request.flags == 0) {
         ngx_http_tenant_known_note(r, tmcf->authz, identity, agent);
     }
 

@@ -134,6 +134,15 @@ test_uid(const char *text)
 }
 
 
+uint32_t
+test_any(uint32_t *seed, size_t n)
+{
+    *seed = *seed * 1664525 + 1013904223;
+
+    return (uint32_t) ((uint64_t) *seed * n >> 32);
+}
+
+
 policy_status_t
 test_decide(const policy_set_t *set, const policy_store_t *store,
     const char *principal, const char *action, const char *resource,

@@ -34,6 +34,9 @@ policy_arena_t *test_arena(void);
 
 policy_uid_t test_uid(const char *text);
 
+/* A number below n, by chance: the same from the same seed. */
+uint32_t test_any(uint32_t *seed, size_t n);
+
 /* One decision over one set and store; uids in Cedar syntax. */
 policy_status_t test_decide(const policy_set_t *set,
     const policy_store_t *store, const char *principal, const char *action,

@@ -268,15 +268,6 @@ START_TEST(test_condition)
 END_TEST
 
 
-static uint32_t
-any(uint32_t *seed, size_t n)
-{
-    *seed = *seed * 1664525 + 1013904223;
-
-    return (uint32_t) ((uint64_t) *seed * n >> 32);
-}
-
-
 START_TEST(test_sets)
 {
     char             text[8192], one[512];
@@ -286,15 +277,15 @@ START_TEST(test_sets)
     static unsigned  differing;
 
     seed = (uint32_t) _i * 7919 + 1;
-    n = 1 + any(&seed, 6);
+    n = 1 + test_any(&seed, 6);
     text[0] = '\0';
 
     for (i = 0; i < n; i++) {
         snprintf(one, sizeof(one), "%s(%s)%s{%s};\n",
-                 any(&seed, 4) == 0 ? "forbid" : "permit",
-                 scopes[any(&seed, COUNT(scopes))],
-                 any(&seed, 3) == 0 ? "unless" : "when",
-                 conditions[any(&seed, COUNT(conditions))]);
+                 test_any(&seed, 4) == 0 ? "forbid" : "permit",
+                 scopes[test_any(&seed, COUNT(scopes))],
+                 test_any(&seed, 3) == 0 ? "unless" : "when",
+                 conditions[test_any(&seed, COUNT(conditions))]);
         strcat(text, one);
     }
 
